@@ -1,0 +1,115 @@
+//! Every bound of the product in one place, with the relations between them checked when it compiles.
+//!
+//! Names end in their unit. A value with a page number is published; the others are this server's.
+
+/// Bytes of a UserID (1047/34348, code 7003).
+pub const USER_ID_BYTES_MAX: usize = 32;
+/// Bytes of a group id (1047/33529; one page says "less than 48", the larger is accepted).
+pub const GROUP_ID_BYTES_MAX: usize = 48;
+
+/// Bytes of a group's name (SDK reference; REST pages say 30).
+pub const GROUP_NAME_BYTES_MAX: usize = 100;
+/// Bytes of a group's introduction (SDK reference; REST pages say 240).
+pub const GROUP_INTRODUCTION_BYTES_MAX: usize = 400;
+/// Bytes of a group's notification (SDK reference; REST pages say 300).
+pub const GROUP_NOTIFICATION_BYTES_MAX: usize = 400;
+/// Bytes of a group's face URL (SDK reference; REST pages say 100).
+pub const GROUP_FACE_URL_BYTES_MAX: usize = 500;
+/// Bytes of one profile value of an account (code 40601).
+pub const PROFILE_VALUE_BYTES_MAX: usize = 500;
+
+/// Members of a Work, Public or Meeting group (1047/33529, the largest plan).
+pub const GROUP_MEMBERS_MAX: u32 = 6_000;
+/// Members of a community (1047/33529, the largest plan).
+pub const COMMUNITY_MEMBERS_MAX: u32 = 1_000_000;
+/// Groups a user may own through the gateway; an app admin has no such bound (10037).
+pub const GROUPS_OWNED_MAX: u32 = 1_000;
+/// Groups a user may join through the gateway; an app admin has no such bound (10037).
+pub const GROUPS_JOINED_MAX: u32 = 3_000;
+
+/// Accounts in one multiaccount_import, account_delete or account_check (1047/34954 to 34956).
+pub const ACCOUNTS_PER_CALL_MAX: usize = 100;
+/// Accounts in one query_online_status (1047/35477).
+pub const STATUS_ACCOUNTS_PER_CALL_MAX: usize = 500;
+/// Members in one create_group (1047/34895).
+pub const CREATE_MEMBERS_MAX: usize = 100;
+/// Members in one add_group_member or import_group_member (1047/34921, 1047/34969).
+pub const ADD_MEMBERS_MAX: usize = 300;
+/// Members in one delete_group_member (limits page; the command's own page says 100).
+pub const REMOVE_MEMBERS_MAX: usize = 500;
+/// Accounts in one get_role_in_group (1047/34963).
+pub const ROLE_ACCOUNTS_MAX: usize = 500;
+/// Groups in one get_group_info (1047/34961).
+pub const GROUP_INFO_MAX: usize = 50;
+/// Members on one page of get_group_member_info of an ordinary group (1047/34948).
+pub const MEMBER_PAGE_MAX: u32 = 6_000;
+/// Members on one page of get_group_member_info of a community (1047/34948).
+pub const COMMUNITY_MEMBER_PAGE_MAX: u32 = 100;
+/// Members on a page when the call names no limit.
+pub const MEMBER_PAGE_DEFAULT: u32 = 100;
+/// Groups on one page of get_joined_group_list (1047/34925).
+pub const JOINED_PAGE_MAX: u32 = 5_000;
+/// Members that get_group_info lists over all its groups; a community above it lists none.
+pub const GROUP_INFO_MEMBERS_MAX: u32 = GROUP_MEMBERS_MAX;
+/// Bytes of an answer (1047/34348, code 10018).
+pub const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Admins of an app (1047/50301).
+pub const APP_ADMINS_MAX: usize = 10;
+
+/// Bytes of a REST body.
+pub const REQUEST_BODY_BYTES_MAX: usize = 1 << 20;
+/// How long a REST client may take to send its headers, or to start its next call.
+pub const REQUEST_HEAD_MS_MAX: u64 = 75_000;
+/// How long a REST client may take to send its body.
+pub const REQUEST_BODY_MS_MAX: u64 = 10_000;
+/// How long a TLS handshake may take.
+pub const TLS_HANDSHAKE_MS_MAX: u64 = 10_000;
+
+/// Bytes of one gateway message. The SDK's largest seen is 13 KB; its telemetry grows further.
+pub const GATEWAY_MESSAGE_BYTES_MAX: usize = 128 << 10;
+/// How long a client may take to finish a gateway message it began.
+pub const GATEWAY_MESSAGE_MS_MAX: u64 = 10_000;
+/// How long a gateway write may take before the client counts as too slow.
+pub const GATEWAY_WRITE_MS_MAX: u64 = 10_000;
+/// How long a gateway connection may stay silent without a login. The SDK opens its socket long
+/// before it logs in, and comes back at once when it is closed.
+pub const GATEWAY_GUEST_MS_MAX: u64 = 300_000;
+/// Pushes that wait for one connection; one more closes it as too slow.
+pub const MAILBOX_EVENTS_MAX: usize = 64;
+
+/// Verified UserSigs remembered per app.
+pub const VERIFIED_USERSIGS_MAX: usize = 100_000;
+/// Verified UserSigs remembered per account: backends of several processes sign their own.
+pub const VERIFIED_USERSIGS_PER_ACCOUNT_MAX: usize = 8;
+/// Failed UserSig checks of one caller within the window below until further ones are refused (70050).
+pub const FAILED_USERSIGS_MAX: u32 = 1_000;
+/// The window of the bound above.
+pub const FAILED_USERSIGS_WINDOW_MS: u64 = 60_000;
+/// Callers whose failed checks are counted in one window.
+pub const FAILED_USERSIG_CALLERS_MAX: usize = 10_000;
+
+/// Calls a second of one command by one app when rate limits are on (1047/34419).
+pub const RATE_PER_S_DEFAULT: u32 = 200;
+
+/// Commands that wait for the directory's writer.
+pub const STORE_QUEUE_MAX: usize = 1_024;
+/// Rows that one transaction of the directory's writer may gather from waiting commands.
+pub const STORE_BATCH_ROWS_MAX: usize = 2_000;
+/// Rows that one step of a long clean-up may touch, so that other commands wait for one step only.
+pub const STORE_SWEEP_ROWS_MAX: usize = 1_000;
+/// Reads of the directory at once.
+pub const STORE_READERS_MAX: usize = 4;
+
+/// How long a stopping server waits for its connections.
+pub const SHUTDOWN_GRACE_MS: u64 = 10_000;
+/// How often a server looks for apps that another process created or changed.
+pub const APP_REFRESH_MS: u64 = 250;
+
+const _: () = {
+    // One command must fit into one batch, or it would never be written.
+    assert!(ADD_MEMBERS_MAX <= STORE_BATCH_ROWS_MAX);
+    assert!(REMOVE_MEMBERS_MAX <= STORE_BATCH_ROWS_MAX);
+    // A change of an app must be seen within a second.
+    assert!(APP_REFRESH_MS < 1_000);
+};

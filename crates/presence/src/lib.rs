@@ -1,0 +1,24 @@
+//! The presence engine: sessions and membership changes in, exact headcounts out.
+//!
+//! A pure state machine: no IO, no clock, no randomness, no async. The caller owns it behind one lock,
+//! feeds it every login, logout and committed [`Change`](headcount_core::Change), and acts on what each
+//! call returns. Counts are read through [`Headcount`] handles without that lock.
+//!
+//! # Why the counts are exact
+//!
+//! An online account carries the set of groups it counts in, and a group's number moves only when that
+//! set does. The set starts as a read of the directory, so the engine has to know of every membership
+//! change that commits while that read is under way: [`Presence::login_started`] opens a record before
+//! the read, changes are noted in it in the order of their commits, and [`Presence::session_opened`]
+//! replays them over what was read. A change that the read already saw is replayed in vain, a change
+//! that it missed is not missed here, and for each group the last change wins.
+
+mod headcount;
+mod pending;
+mod presence;
+mod session;
+
+pub use headcount::Headcount;
+pub use pending::LoginTicket;
+pub use presence::{Cut, Presence};
+pub use session::{Arrival, Displaced, Displacement, NewSession, Opened, Refused, Session, SessionKey};
