@@ -5,8 +5,13 @@ pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since the Unix epoch, for what people and other machines read. May jump.
     fn wall_ms(&self) -> u64;
 
-    /// Milliseconds since some fixed moment; never goes back. The only time that liveness may use.
-    fn monotonic_ms(&self) -> u64;
+    /// Microseconds since some fixed moment; never goes back. The only time that liveness may use.
+    fn monotonic_us(&self) -> u64;
+
+    /// Milliseconds since the same moment.
+    fn monotonic_ms(&self) -> u64 {
+        self.monotonic_us() / 1000
+    }
 
     /// Seconds since the Unix epoch.
     fn wall_s(&self) -> u64 {

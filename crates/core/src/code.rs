@@ -48,6 +48,8 @@ codes! {
     GROUP_ID_TAKEN = 10021;
     /// The group id is taken by a group of the same owner.
     GROUP_ID_TAKEN_BY_OWNER = 10025;
+    /// The command is not offered by this server.
+    COMMAND_DISABLED = 10026;
     /// The user owns or has joined as many groups as allowed.
     GROUP_QUOTA = 10037;
     /// More members than the group may have.
@@ -88,8 +90,6 @@ codes! {
     USERSIG_USER_MISMATCH = 70013;
     /// The UserSig is another app's.
     USERSIG_APP_MISMATCH = 70014;
-    /// The app has no key here.
-    APP_WITHOUT_KEY = 70016;
     /// The app does not exist here.
     APP_ABSENT = 70020;
     /// Too many failed UserSig checks; wait one minute.

@@ -1,5 +1,6 @@
 //! Group ids and their forms (1047/33529, 269/1502).
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use crate::GroupType;
@@ -56,15 +57,6 @@ const TOPIC: &str = "@TOPIC#_";
 /// Letters and digits of an assigned id, as seen in published samples.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// Which kind of group an id can belong to, told by its form alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdForm {
-    /// Begins with `@TGS#_`.
-    Community,
-    /// Anything else.
-    Ordinary,
-}
-
 impl GroupId {
     /// Checks `text` against the form of any group id, assigned or custom.
     pub fn parse(text: &str) -> Result<Self, BadGroupId> {
@@ -120,15 +112,11 @@ impl GroupId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
-    /// Which kind of group the id can belong to.
-    #[must_use]
-    pub fn form(&self) -> IdForm {
-        if self.0.starts_with(COMMUNITY) {
-            IdForm::Community
-        } else {
-            IdForm::Ordinary
-        }
+impl Borrow<str> for GroupId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -179,7 +167,10 @@ mod tests {
             for random in [0, 1, u64::MAX] {
                 let id = GroupId::assigned(group_type, random);
                 assert_eq!(GroupId::parse(id.as_str()), Ok(id.clone()));
-                assert_eq!(id.form() == IdForm::Community, group_type == GroupType::Community);
+                assert_eq!(
+                    id.as_str().starts_with(COMMUNITY),
+                    group_type == GroupType::Community
+                );
             }
         }
     }

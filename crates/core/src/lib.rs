@@ -21,7 +21,7 @@ pub use app::{App, SdkAppId};
 pub use change::Change;
 pub use clock::{Clock, Entropy};
 pub use code::Code;
-pub use group::{BadGroupId, GroupId, GroupKey, IdForm};
+pub use group::{BadGroupId, GroupId, GroupKey};
 pub use group_type::{GroupType, InviteOption, JoinOption, Role};
 pub use multi_login::{MultiLogin, MultiLoginPolicy};
 pub use platform::{Platform, PlatformClass};

@@ -75,8 +75,6 @@ pub const GATEWAY_WRITE_MS_MAX: u64 = 10_000;
 /// How long a gateway connection may stay silent without a login. The SDK opens its socket long
 /// before it logs in, and comes back at once when it is closed.
 pub const GATEWAY_GUEST_MS_MAX: u64 = 300_000;
-/// Pushes that wait for one connection; one more closes it as too slow.
-pub const MAILBOX_EVENTS_MAX: usize = 64;
 
 /// Verified UserSigs remembered per app.
 pub const VERIFIED_USERSIGS_MAX: usize = 100_000;
@@ -94,12 +92,33 @@ pub const RATE_PER_S_DEFAULT: u32 = 200;
 
 /// Commands that wait for the directory's writer.
 pub const STORE_QUEUE_MAX: usize = 1_024;
+/// Rows from which on a command is a bulk command.
+pub const STORE_BULK_ROWS_MIN: usize = 50;
+/// Bulk commands in the queue at once; the others wait before it, so that small commands wait for few.
+pub const STORE_BULK_MAX: usize = 2;
 /// Rows that one transaction of the directory's writer may gather from waiting commands.
 pub const STORE_BATCH_ROWS_MAX: usize = 2_000;
 /// Rows that one step of a long clean-up may touch, so that other commands wait for one step only.
 pub const STORE_SWEEP_ROWS_MAX: usize = 1_000;
+/// Batches of commands that may overtake a clean-up that waits, so that it ends also on a busy server.
+pub const STORE_SWEEP_PATIENCE: u32 = 8;
 /// Reads of the directory at once.
 pub const STORE_READERS_MAX: usize = 4;
+/// Bytes of the database that the directory's writer keeps in memory: too few make it write pages twice
+/// when a bulk command touches many.
+pub const STORE_WRITER_CACHE_BYTES: u32 = 64 << 20;
+/// How long the directory waits for another process that writes to it.
+pub const STORE_BUSY_MS_MAX: u64 = 5_000;
+/// Pages that the directory's log grows by between two checkpoints.
+pub const STORE_CHECKPOINT_PAGES: u32 = 1_000;
+/// Pages of the directory's log from which on it is started over as soon as a checkpoint has caught up.
+pub const STORE_LOG_RESTART_PAGES: u32 = 8_000;
+/// Pages of the directory's log from which on commands wait for a checkpoint.
+pub const STORE_LOG_PAGES_MAX: u32 = 64_000;
+/// How long such a checkpoint waits for reads to end.
+pub const STORE_LOG_RESTART_MS_MAX: u64 = 100;
+/// Bytes that the directory's log file keeps on disk when it is started over.
+pub const STORE_LOG_BYTES_KEPT: u64 = 64 << 20;
 
 /// How long a stopping server waits for its connections.
 pub const SHUTDOWN_GRACE_MS: u64 = 10_000;
@@ -110,6 +129,12 @@ const _: () = {
     // One command must fit into one batch, or it would never be written.
     assert!(ADD_MEMBERS_MAX <= STORE_BATCH_ROWS_MAX);
     assert!(REMOVE_MEMBERS_MAX <= STORE_BATCH_ROWS_MAX);
+    // One clean-up step is no longer than one batch.
+    assert!(STORE_SWEEP_ROWS_MAX <= STORE_BATCH_ROWS_MAX);
+    // The log is checkpointed before it is started over, and started over before commands wait for it.
+    assert!(
+        STORE_CHECKPOINT_PAGES < STORE_LOG_RESTART_PAGES && STORE_LOG_RESTART_PAGES < STORE_LOG_PAGES_MAX
+    );
     // A change of an app must be seen within a second.
     assert!(APP_REFRESH_MS < 1_000);
 };

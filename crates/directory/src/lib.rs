@@ -10,8 +10,11 @@
 //! - Every commit is reported to the [`CommitSink`] before the method that caused it returns, and commits
 //!   are reported one after another in the order in which they became visible to readers.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod directory;
 mod model;
+pub mod sqlite;
 
 pub use directory::{CommitSink, Directory, Snapshot};
 pub use model::{

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use headcount_core::{AccountKey, Change, GroupKey};
 
+use crate::session::Refused;
+
 /// Proof that a login of this account was announced before the directory was read for it. Every ticket
 /// ends in [`session_opened`](crate::Presence::session_opened) or
 /// [`login_aborted`](crate::Presence::login_aborted).
@@ -27,8 +29,8 @@ pub(crate) struct Record {
     tickets: usize,
     /// The last word on each group; an account changes few groups in the time of one read.
     groups: Vec<(GroupKey, bool)>,
-    pub(crate) deleted: bool,
-    pub(crate) revoked_at_s: Option<u64>,
+    deleted: bool,
+    revoked_at_s: Option<u64>,
 }
 
 impl Record {
@@ -37,6 +39,17 @@ impl Record {
             Some(entry) => entry.1 = member,
             None => self.groups.push((group, member)),
         }
+    }
+
+    /// Whether a session may still open that rests on a UserSig issued at this second.
+    pub(crate) fn admit(&self, usersig_issued_at_s: u64) -> Result<(), Refused> {
+        if self.deleted {
+            return Err(Refused::AccountDeleted);
+        }
+        if self.revoked_at_s.is_some_and(|at_s| usersig_issued_at_s <= at_s) {
+            return Err(Refused::UserSigRevoked);
+        }
+        Ok(())
     }
 
     /// What was read, corrected by what happened since; sorted, each group once.

@@ -7,7 +7,7 @@ use headcount_core::{AccountKey, Change, GroupKey, MultiLogin};
 
 use crate::headcount::Headcount;
 use crate::pending::{LoginTicket, PendingLogins};
-use crate::session::{Arrival, NewSession, Opened, Refused, Session, SessionKey, displace};
+use crate::session::{Arrival, Displaced, NewSession, Opened, Refused, Session, SessionKey, displace};
 
 /// Who is online, and how many of each group are. `H` is how the caller reaches a connection.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Cut {
     pub rooms: Vec<(GroupKey, AccountKey)>,
 }
 
-impl<H: Clone> Presence<H> {
+impl<H> Presence<H> {
     /// An engine with nobody online.
     #[must_use]
     pub fn new(rules: MultiLogin) -> Self {
@@ -59,13 +59,20 @@ impl<H: Clone> Presence<H> {
         }
     }
 
-    /// The handle that reads a group's number.
+    /// The handle that reads a group's number. The group must exist: the engine forgets a dissolved one,
+    /// and would begin to count it anew.
     pub fn headcount(&mut self, group: GroupKey) -> Arc<Headcount> {
         Arc::clone(
             self.counts
                 .entry(group)
                 .or_insert_with(|| Arc::new(Headcount::new(group))),
         )
+    }
+
+    /// The number of a group at this moment, 0 for one that was never counted.
+    #[must_use]
+    pub fn online_in(&self, group: GroupKey) -> u32 {
+        self.counts.get(&group).map_or(0, |count| count.online())
     }
 
     /// Announces a login, **before** the directory is read for the account's groups.
@@ -86,47 +93,26 @@ impl<H: Clone> Presence<H> {
         new: NewSession<H>,
         groups: Vec<GroupKey>,
     ) -> Result<Opened<H>, Refused> {
-        let admitted = self.admit(&ticket, &new);
-        let groups = self.pending.record(&ticket).correct(groups);
+        let account = ticket.account;
+        let first = !self.is_online(account);
+        let record = self.pending.record(&ticket);
+        let admitted = record.admit(new.usersig_issued_at_s);
+        // The set of an account that is online already has followed every change itself.
+        let groups = if first { record.correct(groups) } else { Vec::new() };
         self.login_aborted(ticket);
-        let account = admitted?;
-        let first = !self.online.contains_key(&account);
-        if first {
-            let places = groups.into_iter().map(|group| self.take_place(group)).collect();
-            self.online.insert(
-                account,
-                Online {
-                    sessions: Vec::with_capacity(1),
-                    places,
-                },
-            );
-        }
-        let opened = self
-            .online
-            .get_mut(&account)
-            .map(|online| online.open(&self.rules, new));
-        let Some(Ok((login_at_ms, displaced))) = opened else {
-            return Err(Refused::NewerLogin);
-        };
+        admitted?;
+        let places = groups.into_iter().map(|group| self.take_place(group)).collect();
+        let online = self.online.entry(account).or_insert_with(|| Online {
+            sessions: Vec::with_capacity(1),
+            places,
+        });
+        // Refused only in favour of sessions that are open, so nobody is left online without one.
+        let (login_at_ms, displaced) = online.open(&self.rules, new)?;
         Ok(Opened {
             first,
             login_at_ms,
             displaced,
         })
-    }
-
-    fn admit(&self, ticket: &LoginTicket, new: &NewSession<H>) -> Result<AccountKey, Refused> {
-        let record = self.pending.record(ticket);
-        if record.deleted {
-            return Err(Refused::AccountDeleted);
-        }
-        if record
-            .revoked_at_s
-            .is_some_and(|at_s| new.usersig_issued_at_s <= at_s)
-        {
-            return Err(Refused::UserSigRevoked);
-        }
-        Ok(ticket.account)
     }
 
     fn take_place(&mut self, group: GroupKey) -> Place {
@@ -193,7 +179,7 @@ impl<H: Clone> Presence<H> {
         }
         if online.places.len() == online.places.capacity() {
             // Before growing: forget the groups that were dissolved under this account.
-            online.places.retain(|place| !place.count.is_dissolved());
+            online.places.retain(Place::is_live);
         }
         count.add_one();
         let at = online
@@ -209,8 +195,9 @@ impl<H: Clone> Presence<H> {
         };
         match online.place_of(group) {
             Ok(at) if online.places[at].room == room => {
-                online.places.remove(at).count.remove_one();
-                true
+                let place = online.places.remove(at);
+                place.count.remove_one();
+                place.is_live()
             }
             _ => false,
         }
@@ -233,7 +220,7 @@ impl<H: Clone> Presence<H> {
         !room.is_dissolved() && self.enter(account, Arc::clone(room), true)
     }
 
-    /// An account leaves a room. `false` when it was not there.
+    /// An account leaves a room. `false` when it was not there, or the room is gone.
     pub fn room_left(&mut self, account: AccountKey, room: GroupKey) -> bool {
         self.leave(account, room, true)
     }
@@ -241,9 +228,20 @@ impl<H: Clone> Presence<H> {
     /// Whether an account is present in a room.
     #[must_use]
     pub fn is_in_room(&self, account: AccountKey, room: GroupKey) -> bool {
-        self.online
-            .get(&account)
-            .is_some_and(|online| online.place_of(room).is_ok_and(|at| online.places[at].room))
+        self.live_place(account, room).is_some_and(|place| place.room)
+    }
+
+    /// Whether an online account counts in a group, which makes it a member without a look at the
+    /// directory. `false` also for members who are offline.
+    #[must_use]
+    pub fn counts_in(&self, account: AccountKey, group: GroupKey) -> bool {
+        self.live_place(account, group).is_some()
+    }
+
+    fn live_place(&self, account: AccountKey, group: GroupKey) -> Option<&Place> {
+        let online = self.online.get(&account)?;
+        let place = &online.places[online.place_of(group).ok()?];
+        place.is_live().then_some(place)
     }
 
     /// The live sessions of an account, oldest login first; empty when it is offline.
@@ -274,10 +272,7 @@ impl<H: Clone> Presence<H> {
     #[must_use]
     pub fn cut(&self) -> Cut {
         let rooms = self.online.iter().flat_map(|(&account, online)| {
-            let present = online
-                .places
-                .iter()
-                .filter(|place| place.room && !place.count.is_dissolved());
+            let present = online.places.iter().filter(|place| place.room && place.is_live());
             present.map(move |place| (place.count.group(), account))
         });
         Cut {
@@ -292,6 +287,13 @@ impl<H: Clone> Presence<H> {
     }
 }
 
+impl Place {
+    /// A place in a dissolved group stays until it is purged; no answer may show when that was.
+    fn is_live(&self) -> bool {
+        !self.count.is_dissolved()
+    }
+}
+
 impl<H> Online<H> {
     fn place_of(&self, group: GroupKey) -> Result<usize, usize> {
         self.places
@@ -299,11 +301,7 @@ impl<H> Online<H> {
     }
 
     /// Adds the session and takes out those that do not go together with it.
-    fn open(
-        &mut self,
-        rules: &MultiLogin,
-        new: NewSession<H>,
-    ) -> Result<(u64, Vec<crate::session::Displaced<H>>), Refused> {
+    fn open(&mut self, rules: &MultiLogin, new: NewSession<H>) -> Result<(u64, Vec<Displaced<H>>), Refused> {
         let newest_ms = self.sessions.last().map_or(0, |session| session.login_at_ms);
         let login_at_ms = match new.arrival {
             // Also when the wall clock went back: a login with a UserSig is always the newest.
@@ -334,5 +332,57 @@ impl<H> Online<H> {
             },
         );
         Ok((login_at_ms, displaced))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headcount_core::{GroupId, Platform, SdkAppId};
+
+    use super::*;
+
+    const ANN: AccountKey = AccountKey(1);
+
+    fn places(engine: &Presence<()>) -> Vec<u64> {
+        let places = engine.online[&ANN].places.iter();
+        places.map(|place| place.count.group().0).collect()
+    }
+
+    #[test]
+    fn dissolved_groups_are_forgotten_before_the_list_of_places_grows() {
+        let mut engine = Presence::new(MultiLogin::default());
+        let ticket = engine.login_started(ANN);
+        let new = NewSession {
+            key: SessionKey(1),
+            instance: 1,
+            platform: Platform::Web,
+            usersig_issued_at_s: 0,
+            arrival: Arrival::Login { now_ms: 0 },
+            handle: (),
+        };
+        let read = vec![GroupKey(7), GroupKey(3), GroupKey(5)];
+        engine.session_opened(ticket, new, read).unwrap();
+        let full = engine.online[&ANN].places.capacity();
+
+        // Many more groups than there is space for, but never more than three at once.
+        for next in 8..200 {
+            let oldest = places(&engine).into_iter().find(|&group| {
+                let count = engine.counts.get(&GroupKey(group));
+                count.is_some_and(|count| !count.is_dissolved())
+            });
+            engine.apply(&Change::Dissolved {
+                app: SdkAppId(1),
+                id: GroupId::parse("any").unwrap(),
+                group: GroupKey(oldest.unwrap()),
+            });
+            engine.apply(&Change::Joined {
+                account: ANN,
+                group: GroupKey(next),
+            });
+            assert!(engine.counts_in(ANN, GroupKey(next)));
+            assert!(places(&engine).is_sorted());
+        }
+        assert_eq!(engine.online[&ANN].places.capacity(), full);
+        assert_eq!(engine.cut().counts.iter().map(|(_, count)| count).sum::<u32>(), 3);
     }
 }

@@ -1,2 +1,67 @@
-//! placeholder
-fn main() {}
+//! `headcount`: the server, and the commands around it.
+
+mod app;
+mod audit;
+mod clock;
+mod config;
+mod first_start;
+mod serve;
+mod state_file;
+mod tls;
+mod usersig;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exact online counts for very large chat communities.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    /// Without a command, the server is started.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server.
+    Serve(config::ServeFlags),
+    /// Manage apps.
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Print a UserSig.
+    Usersig(usersig::UsersigFlags),
+    /// Recount everything from first principles; exits 1 and names the group on any difference.
+    Audit(audit::AuditFlags),
+}
+
+/// Why a command failed, in words for the person who typed it.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Failure {
+    fn new(reason: impl fmt::Display) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let command = Cli::parse()
+        .command
+        .unwrap_or_else(|| Command::Serve(config::ServeFlags::default()));
+    let done = match command {
+        Command::Serve(flags) => serve::run(&flags),
+        Command::App(command) => app::run(command),
+        Command::Usersig(flags) => usersig::run(&flags),
+        Command::Audit(flags) => audit::run(&flags),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Failure(reason)) => {
+            eprintln!("headcount: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Accounts in tables.
+
+use std::collections::BTreeSet;
+
+use headcount_core::{AccountKey, Change, SdkAppId, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::columns::{Stored, get, integer};
+use crate::{Account, AccountImport, LoginFacts, StoreError};
+
+/// The key of a user's account.
+pub(crate) fn key(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+) -> rusqlite::Result<Option<AccountKey>> {
+    connection
+        .prepare_cached("SELECT id FROM account WHERE app = ?1 AND user = ?2")?
+        .query_row(params![app.0, user.as_str()], |row| get(row, 0))
+        .optional()
+}
+
+/// A user's account.
+pub(crate) fn find(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+) -> rusqlite::Result<Option<Account>> {
+    connection
+        .prepare_cached(
+            "SELECT id, app, user, nick, face_url, usersigs_void_to_s FROM account
+             WHERE app = ?1 AND user = ?2",
+        )?
+        .query_row(params![app.0, user.as_str()], account)
+        .optional()
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    Ok(Account {
+        key: get(row, 0)?,
+        app: SdkAppId(row.get(1)?),
+        user: get(row, 2)?,
+        nick: row.get(3)?,
+        face_url: row.get(4)?,
+        usersigs_void_to_s: row.get(5)?,
+    })
+}
+
+/// What a login has to know.
+pub(crate) fn login_facts(connection: &Connection, key: AccountKey) -> rusqlite::Result<Option<LoginFacts>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT id, app, user, nick, face_url, usersigs_void_to_s FROM account WHERE id = ?1",
+        )?
+        .query_row([key.stored()], account)
+        .optional()?;
+    let Some(account) = found else { return Ok(None) };
+    let groups = connection
+        .prepare_cached(
+            "SELECT m.grp FROM member m CROSS JOIN groups g ON g.id = m.grp
+             WHERE m.account = ?1 AND g.dissolved = 0 ORDER BY m.grp",
+        )?
+        .query_map([key.stored()], |row| get(row, 0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(LoginFacts { account, groups }))
+}
+
+/// The account of a user, made if there is none.
+pub(crate) fn ensure(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+    now_s: u64,
+) -> Result<Account, StoreError> {
+    let import = AccountImport {
+        user: user.clone(),
+        nick: None,
+        face_url: None,
+    };
+    import_one(connection, app, &import, now_s)?;
+    find(connection, app, user)?.ok_or_else(|| StoreError("a new account is not there".to_owned()))
+}
+
+/// Makes an account exist and take on the values given.
+pub(crate) fn import_one(
+    connection: &Connection,
+    app: SdkAppId,
+    import: &AccountImport,
+    now_s: u64,
+) -> rusqlite::Result<()> {
+    let AccountImport { user, nick, face_url } = import;
+    // Looked up first: an insert that meets its like would use up a key, and an update that changes
+    // nothing would still be written to disk.
+    let Some(known) = find(connection, app, user)? else {
+        connection
+            .prepare_cached(
+                "INSERT INTO account (app, user, nick, face_url, created_s)
+                 VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?5)",
+            )?
+            .execute(params![app.0, user.as_str(), nick, face_url, integer(now_s)])?;
+        return Ok(());
+    };
+    let keeps = |new: &Option<String>, old: &String| new.as_ref().is_none_or(|new| new == old);
+    if !keeps(nick, &known.nick) || !keeps(face_url, &known.face_url) {
+        connection
+            .prepare_cached(
+                "UPDATE account SET nick = coalesce(?2, nick), face_url = coalesce(?3, face_url)
+                 WHERE id = ?1",
+            )?
+            .execute(params![known.key.stored(), nick, face_url])?;
+    }
+    Ok(())
+}
+
+/// Voids UserSigs issued up to `at_s` and reports up to when they are void now.
+pub(crate) fn revoke_usersigs(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+    at_s: u64,
+    changes: &mut Vec<Change>,
+) -> rusqlite::Result<bool> {
+    let revoked = connection
+        .prepare_cached(
+            "UPDATE account SET usersigs_void_to_s = max(coalesce(usersigs_void_to_s, 0), ?3)
+             WHERE app = ?1 AND user = ?2 RETURNING id, usersigs_void_to_s",
+        )?
+        .query_row(params![app.0, user.as_str(), integer(at_s)], |row| {
+            Ok(Change::UserSigsRevoked {
+                account: get(row, 0)?,
+                at_s: row.get(1)?,
+            })
+        })
+        .optional()?;
+    let known = revoked.is_some();
+    changes.extend(revoked);
+    Ok(known)
+}
+
+/// Deletes accounts; tells which existed.
+pub(crate) fn delete(
+    connection: &Connection,
+    app: SdkAppId,
+    users: &[UserId],
+    changes: &mut Vec<Change>,
+) -> rusqlite::Result<Vec<bool>> {
+    let keys = users
+        .iter()
+        .map(|user| key(connection, app, user))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut gone = BTreeSet::new();
+    for &account in keys.iter().flatten() {
+        if gone.insert(account) {
+            delete_one(connection, account, changes)?;
+        }
+    }
+    Ok(keys.iter().map(Option::is_some).collect())
+}
+
+fn delete_one(
+    connection: &Connection,
+    account: AccountKey,
+    changes: &mut Vec<Change>,
+) -> rusqlite::Result<()> {
+    let groups = connection
+        .prepare_cached(
+            "UPDATE groups SET member_num = member_num - 1
+             WHERE id IN (SELECT grp FROM member WHERE account = ?1) AND dissolved = 0 RETURNING id",
+        )?
+        .query_map([account.stored()], |row| get(row, 0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    changes.extend(groups.into_iter().map(|group| Change::Left { account, group }));
+    for statement in [
+        "DELETE FROM member WHERE account = ?1",
+        "UPDATE groups SET owner = NULL WHERE owner = ?1 AND dissolved = 0",
+        "DELETE FROM account WHERE id = ?1",
+    ] {
+        connection
+            .prepare_cached(statement)?
+            .execute([account.stored()])?;
+    }
+    changes.push(Change::AccountDeleted { account });
+    Ok(())
+}

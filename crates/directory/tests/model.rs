@@ -1,0 +1,238 @@
+//! Any commands in any order do what a naive model says.
+
+#[path = "model/naive.rs"]
+mod naive;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use headcount_core::{AccountKey, Change, GroupId, GroupKey, GroupType, Role, SdkAppId, UserId};
+use headcount_directory::conformance::RecordingSink;
+use headcount_directory::sqlite::{OfflineDirectory, SqliteDirectory};
+use headcount_directory::{Directory, MemberPage, NewGroup, NewMember, PageStart};
+use naive::Naive;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Ensure(SdkAppId, UserId),
+    Delete(SdkAppId, Vec<UserId>),
+    Create(NewGroup),
+    /// The groups are named by how many were created before them.
+    Dissolve(usize),
+    Add(usize, Vec<NewMember>, u64),
+    Remove(usize, Vec<UserId>),
+    Reopen,
+}
+
+fn app() -> impl Strategy<Value = SdkAppId> {
+    (1..=2_u32).prop_map(SdkAppId)
+}
+
+fn user() -> impl Strategy<Value = UserId> {
+    (0..6).prop_map(|n| UserId::parse(&format!("user{n}")).expect("a UserID"))
+}
+
+fn users() -> impl Strategy<Value = Vec<UserId>> {
+    prop::collection::vec(user(), 0..4)
+}
+
+fn members() -> impl Strategy<Value = Vec<NewMember>> {
+    let role = prop::sample::select(vec![Role::Member, Role::Admin]);
+    let member = (user(), role, prop::option::of(1..9_u64)).prop_map(|(user, role, joined_at_s)| NewMember {
+        user,
+        role,
+        joined_at_s,
+    });
+    prop::collection::vec(member, 0..4)
+}
+
+fn group() -> impl Strategy<Value = NewGroup> {
+    let types = prop::sample::select(vec![
+        GroupType::Public,
+        GroupType::Community,
+        GroupType::AvChatRoom,
+    ]);
+    (app(), 0..3, types, prop::option::of(user()), members(), 1..5_u32).prop_map(
+        |(app, id, group_type, owner, members, members_max)| NewGroup {
+            app,
+            id: GroupId::parse(&format!("group{id}")).expect("a group id"),
+            group_type,
+            name: String::new(),
+            introduction: String::new(),
+            notification: String::new(),
+            face_url: String::new(),
+            owner,
+            members,
+            join_option: group_type.default_join_option(),
+            invite_option: group_type.default_invite_option(),
+            members_max,
+            support_topic: group_type == GroupType::Community,
+            created_at_s: 1,
+        },
+    )
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        8 => (app(), user()).prop_map(|(app, user)| Op::Ensure(app, user)),
+        2 => (app(), users()).prop_map(|(app, users)| Op::Delete(app, users)),
+        5 => group().prop_map(Op::Create),
+        1 => (0..6_usize).prop_map(Op::Dissolve),
+        6 => (0..6_usize, members(), 1..9_u64).prop_map(|(group, members, now)| Op::Add(group, members, now)),
+        3 => (0..6_usize, users()).prop_map(|(group, users)| Op::Remove(group, users)),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+struct Pair {
+    folder: TempDir,
+    sink: Arc<RecordingSink>,
+    directory: SqliteDirectory,
+    naive: Naive,
+    created: Vec<GroupKey>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let sink = Arc::new(RecordingSink::default());
+        let directory = SqliteDirectory::open(folder.path(), sink.clone()).expect("the folder is free");
+        Self {
+            folder,
+            sink,
+            directory,
+            naive: Naive::default(),
+            created: Vec::new(),
+        }
+    }
+
+    /// A group that was created, or one that never was.
+    fn key(&self, created: usize) -> GroupKey {
+        self.created.get(created).copied().unwrap_or(GroupKey(1_000))
+    }
+
+    /// Does the same on both sides and compares the answers and what was told.
+    async fn apply(mut self, op: Op) -> Self {
+        match op {
+            Op::Ensure(app, user) => {
+                let account = self
+                    .directory
+                    .ensure_account(app, user.clone(), 1)
+                    .await
+                    .expect("an account");
+                self.naive.ensure(app, &user, account.key);
+            }
+            Op::Delete(app, users) => {
+                let deleted = self.directory.delete_accounts(app, users.clone()).await;
+                assert_eq!(deleted, Ok(self.naive.delete(app, &users)));
+            }
+            Op::Create(new) => {
+                let created = self.directory.create_group(new.clone()).await;
+                let key = created.as_ref().map_or(GroupKey(0), |group| group.key);
+                assert_eq!(created, self.naive.create(&new, key));
+                self.created.extend(created.map(|group| group.key));
+            }
+            Op::Dissolve(group) => {
+                let group = self.key(group);
+                let dissolved = self.directory.dissolve_group(group).await;
+                assert_eq!(dissolved, Ok(self.naive.dissolve(group)));
+            }
+            Op::Add(group, members, now_s) => {
+                let group = self.key(group);
+                let added = self.directory.add_members(group, members.clone(), now_s).await;
+                assert_eq!(added, self.naive.add(group, &members, now_s));
+            }
+            Op::Remove(group, users) => {
+                let group = self.key(group);
+                let removed = self.directory.remove_members(group, users.clone()).await;
+                let removed = removed.expect("the store works").map(|removed| removed.removed);
+                assert_eq!(removed, self.naive.remove(group, &users));
+            }
+            Op::Reopen => {
+                self.directory.close().await;
+                let sink = self.sink.clone();
+                self.directory = SqliteDirectory::open(self.folder.path(), sink).expect("the folder is free");
+            }
+        }
+        assert_eq!(in_group_order(self.sink.take()), self.naive.take_changes());
+        self
+    }
+
+    async fn compare(&self) {
+        for (app, user, key) in self.naive.accounts() {
+            let found = self.directory.accounts(app, vec![user]).await.expect("read");
+            assert_eq!(found[0].as_ref().map(|account| account.key), Some(key));
+            let facts = self
+                .directory
+                .login_facts(key)
+                .await
+                .expect("read")
+                .expect("the account is there");
+            assert_eq!(facts.groups, self.naive.groups_of(key));
+            let joined = u32::try_from(facts.groups.len()).expect("few");
+            assert_eq!(self.directory.joined_count(key, 100).await, Ok(joined));
+            assert_eq!(
+                self.directory.owned_count(key, 100).await,
+                Ok(self.naive.owned_by(key))
+            );
+        }
+        for &key in &self.created {
+            let page = MemberPage {
+                start: PageStart::After(AccountKey(0)),
+                limit: 100,
+                roles: Vec::new(),
+            };
+            let members = self.directory.members(key, page).await.expect("read");
+            assert_eq!(members, self.naive.members(key));
+        }
+        for (app, id, group) in self.naive.groups() {
+            assert_eq!(self.directory.group(app, id).await, Ok(Some(group)));
+        }
+        let mut snapshot = self.directory.cut(Box::new(|| {})).await.expect("a snapshot");
+        let mut seats = BTreeSet::new();
+        let read = snapshot.memberships(&mut |group, account| {
+            seats.insert((group, account));
+        });
+        assert_eq!((read, seats), (Ok(()), self.naive.seats()));
+        let check = OfflineDirectory::open(self.folder.path())
+            .expect("a tool may look")
+            .check();
+        assert!(check.expect("a check").is_clean());
+    }
+}
+
+/// In which order the groups of a deleted account are told is open.
+fn in_group_order(mut changes: Vec<Change>) -> Vec<Change> {
+    for run in changes.chunk_by_mut(|one, next| match (one, next) {
+        (Change::Left { account: one, .. }, Change::Left { account: next, .. }) => one == next,
+        _ => false,
+    }) {
+        run.sort_by_key(|change| match change {
+            Change::Left { group, .. } => *group,
+            _ => GroupKey(0),
+        });
+    }
+    changes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_embedded_store_does_what_the_model_says(ops in prop::collection::vec(op(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut pair = Pair::new();
+            for op in ops {
+                let reopened = matches!(op, Op::Reopen);
+                pair = pair.apply(op).await;
+                if reopened {
+                    pair.compare().await;
+                }
+            }
+            pair.compare().await;
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! What both doors share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_core::{Platform, PlatformClass};
+use headcount_service::Service;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::rate::{Limiter, RateLimits};
+use crate::request_log::RequestLog;
+
+/// What an operator may set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EdgeSettings {
+    /// When a silent client counts as gone.
+    pub heartbeat: Heartbeat,
+    /// How often a command may be called.
+    pub rates: RateLimits,
+}
+
+/// When a silent client counts as gone (1047/33518).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Silence after which a browser's session ends.
+    pub web_timeout: Duration,
+    /// Silence after which a native client's session ends.
+    pub native_timeout: Duration,
+    /// How often clients are told to say hello. The web SDK's own heartbeat, after 10 s of silence, is
+    /// independent of it.
+    pub interval: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self {
+            web_timeout: Duration::from_mins(1),
+            native_timeout: Duration::from_secs(400),
+            interval: Duration::from_mins(2),
+        }
+    }
+}
+
+impl Heartbeat {
+    pub(crate) fn timeout(&self, platform: Platform) -> Duration {
+        match platform.class() {
+            PlatformClass::Web => self.web_timeout,
+            PlatformClass::Mobile | PlatformClass::Desktop => self.native_timeout,
+        }
+    }
+}
+
+/// The doors' common ground.
+#[derive(Debug)]
+pub struct Edge {
+    pub(crate) service: Arc<Service>,
+    pub(crate) settings: EdgeSettings,
+    pub(crate) limiter: Limiter,
+    pub(crate) log: RequestLog,
+    /// Cancelled when the server stops: no new connections, and clients are sent away.
+    pub(crate) stop: CancellationToken,
+    /// Every connection's task, so that a stopping server can wait for them.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Edge {
+    /// The doors to `service`, open until `stop` is cancelled.
+    #[must_use]
+    pub fn new(
+        service: Arc<Service>,
+        settings: EdgeSettings,
+        log: RequestLog,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        let limiter = Limiter::new(&settings.rates);
+        Arc::new(Self {
+            service,
+            settings,
+            limiter,
+            log,
+            stop,
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Waits until every connection has ended. Only after `stop` was cancelled do they end by themselves.
+    pub async fn closed(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,241 @@
+//! `headcount serve`: wiring and life cycle.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_core::limits::{APP_REFRESH_MS, SHUTDOWN_GRACE_MS};
+use headcount_core::{App, Clock, Entropy};
+use headcount_directory::Directory;
+use headcount_directory::sqlite::SqliteDirectory;
+use headcount_edge::{Door, Edge, LogFormat, RequestLog, Tls};
+use headcount_service::{Live, Service};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::{Config, ServeFlags};
+use crate::state_file::{ServerState, StateFile};
+use crate::{Failure, app, first_start, tls};
+
+/// Connections that operators may have at once.
+const OPS_CONNECTIONS_MAX: usize = 64;
+
+pub(crate) fn run(flags: &ServeFlags) -> Result<ExitCode, Failure> {
+    let config = Config::load(flags)?;
+    start_log(config.log_format());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::new)?;
+    runtime.block_on(serve(config))
+}
+
+fn start_log(format: LogFormat) {
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_target(false);
+    match format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+async fn serve(config: Config) -> Result<ExitCode, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let tls = match config.tls_files() {
+        Some((cert, key)) => Some(Tls::new(tls::load(&cert, &key)?)),
+        None => None,
+    };
+    let public = bind(config.listen, "--listen").await?;
+    let ops = bind(config.ops_listen, "--ops-listen").await?;
+    let listen = public.local_addr().map_err(Failure::new)?;
+    let ops_listen = ops.local_addr().map_err(Failure::new)?;
+
+    let live = Live::new(config.multi_login());
+    let directory = SqliteDirectory::open(&config.data_dir, Arc::clone(&live) as _).map_err(Failure::new)?;
+    let directory = Arc::new(directory);
+    let first_app = make_first_app(&*directory, &*clock).await?;
+    let store = Arc::clone(&directory) as Arc<dyn Directory>;
+    let service = Service::new(
+        config.service(),
+        store,
+        live,
+        Arc::clone(&clock),
+        Arc::new(SystemEntropy),
+    );
+    service.refresh_apps().await.map_err(Failure::new)?;
+
+    let stop = CancellationToken::new();
+    let log = RequestLog::new(config.log_format(), io::stderr()).map_err(Failure::new)?;
+    let edge = Edge::new(Arc::clone(&service), config.edge(), log, stop.clone());
+    let places = config.connections_max(open_files_max());
+    let public_places = Arc::new(Semaphore::new(places));
+    let ops_places = Arc::new(Semaphore::new(OPS_CONNECTIONS_MAX));
+    let state = ServerState {
+        pid: std::process::id(),
+        listen,
+        ops_listen,
+    };
+    let state_file = StateFile::write(&config.data_dir, &state).map_err(|error| {
+        Failure(format!(
+            "cannot write into {}: {error}",
+            config.data_dir.display()
+        ))
+    })?;
+
+    let mut signals = Signals::new()?;
+    let tasks = [
+        tokio::spawn(headcount_edge::serve(
+            Arc::clone(&edge),
+            Door::Public,
+            public,
+            tls.clone(),
+            public_places,
+        )),
+        tokio::spawn(headcount_edge::serve(
+            Arc::clone(&edge),
+            Door::Ops,
+            ops,
+            None,
+            ops_places,
+        )),
+        tokio::spawn(keep_apps_fresh(Arc::clone(&service), stop.clone())),
+    ];
+    if let Some(app) = &first_app {
+        print!(
+            "{}",
+            first_start::welcome(app, listen, tls.is_some(), &config.data_dir, clock.wall_s())
+        );
+    }
+    tracing::info!(%listen, %ops_listen, data_dir = %config.data_dir.display(), connections_max = places, "ready");
+
+    signals.wait_for_stop(config.tls_files(), tls.as_deref()).await;
+    tracing::info!("stopping: clients are sent away, writes are finished");
+    stop.cancel();
+    for task in tasks {
+        // They end by themselves; a panic of one has printed itself.
+        let _ = task.await;
+    }
+    let grace = tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), edge.closed());
+    let finished = tokio::select! {
+        finished = grace => finished.is_ok(),
+        () = signals.wait_for_second() => false,
+    };
+    drop((edge, service, state_file));
+    if let Some(directory) = Arc::into_inner(directory) {
+        directory.close().await;
+    }
+    tracing::info!(finished, "stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("cannot listen on {address}: the port is taken by another program, choose another with {flag}")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("cannot listen on {address}: ports below 1024 need privileges, choose another with {flag}")
+            }
+            _ => format!("cannot listen on {address}: {error}"),
+        })
+    })
+}
+
+/// Makes an app when there is none, so that a newcomer has something to call.
+async fn make_first_app(directory: &dyn Directory, clock: &dyn Clock) -> Result<Option<App>, Failure> {
+    if !directory.apps().await.map_err(Failure::new)?.is_empty() {
+        return Ok(None);
+    }
+    let entropy: &dyn Entropy = &SystemEntropy;
+    let first = app::first_app(entropy);
+    let now_s = clock.wall_s();
+    let failed = |error: &dyn std::fmt::Debug| Failure(format!("cannot make a first app: {error:?}"));
+    directory
+        .create_app(first.clone(), now_s)
+        .await
+        .map_err(|error| failed(&error))?;
+    first_start::create_community(directory, &first, now_s)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(Some(first))
+}
+
+async fn keep_apps_fresh(service: Arc<Service>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(Duration::from_millis(APP_REFRESH_MS));
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let refreshed = service.refresh_apps().await;
+        // Once for each spell of trouble, not four times a second.
+        if let Err(error) = &refreshed
+            && !failing
+        {
+            tracing::error!(%error, "cannot read the apps");
+        }
+        failing = refreshed.is_err();
+    }
+}
+
+/// As many open files as this process may have, after asking for all it can get.
+fn open_files_max() -> u64 {
+    let raised = rlimit::increase_nofile_limit(rlimit::INFINITY);
+    raised
+        .or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft))
+        .unwrap_or(1024)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(Failure::new);
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to stop; takes up new certificates meanwhile.
+    async fn wait_for_stop(&mut self, files: Option<(PathBuf, PathBuf)>, served: Option<&Tls>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    let (Some((cert, key)), Some(served)) = (&files, served) else { continue };
+                    match tls::load(cert, key) {
+                        Ok(config) => {
+                            served.replace(config);
+                            tracing::info!("the certificate was read again");
+                        }
+                        Err(Failure(reason)) => tracing::error!(reason, "keeping the certificate in use"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A second signal: whoever sent it does not want to wait.
+    async fn wait_for_second(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The apps of this server, kept in memory and renewed when another process changes them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use headcount_core::{App, SdkAppId};
+use headcount_directory::{Directory, StoreError};
+use tokio::sync::Mutex;
+
+use crate::verified::VerifiedUserSigs;
+
+/// Where this server is, and the domain names of all regions (1047/34620).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regions {
+    /// This server's region; `None` serves apps of every region.
+    pub here: Option<String>,
+    /// The domain names of each region, the one to recommend first.
+    pub domains: BTreeMap<String, Vec<String>>,
+}
+
+/// An app as the doors see it.
+#[derive(Debug)]
+pub struct AppEntry {
+    app: App,
+    admins: Vec<Arc<str>>,
+    /// What to tell callers of an app that lives in another region.
+    elsewhere: Option<String>,
+    pub(crate) verified: VerifiedUserSigs,
+}
+
+impl AppEntry {
+    fn new(app: App, regions: &Regions) -> Self {
+        let elsewhere = match (&regions.here, &app.region) {
+            (Some(here), Some(home)) if here != home => Some(match regions.domains.get(home) {
+                Some(domains) if !domains.is_empty() => {
+                    format!("this app lives in region {home}: call {}", domains[0])
+                }
+                _ => format!("this app lives in region {home}, this server is in region {here}"),
+            }),
+            _ => None,
+        };
+        let admins = app.admins.iter().map(|admin| Arc::from(admin.as_str())).collect();
+        Self {
+            app,
+            admins,
+            elsewhere,
+            verified: VerifiedUserSigs::default(),
+        }
+    }
+
+    /// The app itself.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The admin of this name.
+    #[must_use]
+    pub fn admin(&self, user: &str) -> Option<&Arc<str>> {
+        self.admins.iter().find(|admin| &***admin == user)
+    }
+
+    /// What to tell callers when the app lives in another region.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&str> {
+        self.elsewhere.as_deref()
+    }
+}
+
+/// All apps. A look-up is one read lock; an unknown app costs no more than a known one.
+#[derive(Debug)]
+pub(crate) struct Apps {
+    regions: Regions,
+    entries: RwLock<HashMap<SdkAppId, Arc<AppEntry>>>,
+    /// The revision of the directory that the entries show.
+    shown: Mutex<Option<u64>>,
+}
+
+impl Apps {
+    pub(crate) fn new(regions: Regions) -> Self {
+        Self {
+            regions,
+            entries: RwLock::default(),
+            shown: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn get(&self, sdkappid: SdkAppId) -> Option<Arc<AppEntry>> {
+        self.entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&sdkappid)
+            .cloned()
+    }
+
+    /// Takes over what changed in the directory. Apps that did not change keep their entry, and with it
+    /// their verified UserSigs; a changed key or admin list starts afresh.
+    pub(crate) async fn refresh(&self, directory: &dyn Directory) -> Result<(), StoreError> {
+        let mut shown = self.shown.lock().await;
+        let revision = directory.apps_revision().await?;
+        if *shown == Some(revision) {
+            return Ok(());
+        }
+        let apps = directory.apps().await?;
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let renewed = apps.into_iter().map(|app| {
+            let sdkappid = app.sdkappid;
+            let entry = match entries.get(&sdkappid) {
+                Some(same) if same.app == app => Arc::clone(same),
+                _ => Arc::new(AppEntry::new(app, &self.regions)),
+            };
+            (sdkappid, entry)
+        });
+        *entries = renewed.collect();
+        *shown = Some(revision);
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Who sent a REST call, by the UserSig in its URL.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use headcount_core::{SdkAppId, UserId};
+use headcount_directory::StoreError;
+
+use crate::apps::AppEntry;
+use crate::service::Service;
+
+/// The credentials of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthenticatedCall<'a> {
+    /// The app.
+    pub sdkappid: SdkAppId,
+    /// The user's name.
+    pub identifier: &'a str,
+    /// The UserSig.
+    pub usersig: &'a str,
+    /// Where the call came from.
+    pub peer: IpAddr,
+}
+
+/// Why credentials were not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthError {
+    /// No such app here.
+    AppAbsent,
+    /// The app lives in another region; the text names the right domain.
+    ElsewhereRegion(String),
+    /// The UserSig is not good for this app, user and moment.
+    UserSig(usersig::Error),
+    /// The user's UserSigs of that age were revoked by a kick.
+    Revoked,
+    /// Too many failed checks from this caller; wait a minute.
+    TooManyFailures,
+    /// The directory failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A UserSig that holds: its claims, short of a revocation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldUserSig {
+    pub(crate) issued_at_s: u64,
+    pub(crate) expires_at_s: u64,
+}
+
+impl Service {
+    /// The app of a call whose UserSig verified before; `None` is no verdict, ask
+    /// [`Service::authenticate`].
+    #[must_use]
+    pub fn authenticate_cached(&self, call: &AuthenticatedCall<'_>) -> Option<Arc<AppEntry>> {
+        let entry = self.apps.get(call.sdkappid)?;
+        let now_s = self.clock.wall_s();
+        let known =
+            entry.elsewhere().is_none() && entry.verified.contains(call.identifier, call.usersig, now_s);
+        known.then_some(entry)
+    }
+
+    /// The app of a call, if its UserSig holds.
+    pub async fn authenticate(&self, call: &AuthenticatedCall<'_>) -> Result<Arc<AppEntry>, AuthError> {
+        let entry = self.home_app(call.sdkappid)?;
+        let ticket = entry.verified.before_verify();
+        let held = self.check_usersig(&entry, call)?;
+        if let Ok(user) = UserId::parse(call.identifier) {
+            let account = self
+                .directory
+                .accounts(call.sdkappid, vec![user])
+                .await?
+                .pop()
+                .flatten();
+            if account.is_some_and(|account| account.usersigs_void_to_s >= Some(held.issued_at_s)) {
+                return Err(AuthError::Revoked);
+            }
+        }
+        let now_s = self.clock.wall_s();
+        entry
+            .verified
+            .remember(ticket, call.identifier, call.usersig, held.expires_at_s, now_s);
+        Ok(entry)
+    }
+
+    /// An app that is served here.
+    pub(crate) fn home_app(&self, sdkappid: SdkAppId) -> Result<Arc<AppEntry>, AuthError> {
+        let entry = self.apps.get(sdkappid).ok_or(AuthError::AppAbsent)?;
+        match entry.elsewhere() {
+            Some(advice) => Err(AuthError::ElsewhereRegion(advice.to_owned())),
+            None => Ok(entry),
+        }
+    }
+
+    /// Whether a UserSig is good for this app, user and moment; counts failures.
+    pub(crate) fn check_usersig(
+        &self,
+        entry: &AppEntry,
+        call: &AuthenticatedCall<'_>,
+    ) -> Result<HeldUserSig, AuthError> {
+        let app = entry.app();
+        let monotonic_ms = self.clock.monotonic_ms();
+        if self
+            .failed
+            .too_many(app.sdkappid, call.identifier, call.peer, monotonic_ms)
+        {
+            return Err(AuthError::TooManyFailures);
+        }
+        let now_s = self.clock.wall_s();
+        match usersig::verify(
+            call.usersig,
+            &app.secret_key,
+            app.sdkappid.0,
+            call.identifier,
+            now_s,
+        ) {
+            Ok(claims) => Ok(HeldUserSig {
+                issued_at_s: claims.issued_at_s(),
+                expires_at_s: claims.expires_at_s(),
+            }),
+            Err(error) => {
+                self.failed
+                    .failed(app.sdkappid, call.identifier, call.peer, monotonic_ms);
+                Err(AuthError::UserSig(error))
+            }
+        }
+    }
+}

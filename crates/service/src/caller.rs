@@ -1,0 +1,62 @@
+//! Who calls a command.
+
+use std::sync::Arc;
+
+use headcount_core::{AccountKey, SdkAppId, UserId};
+
+use crate::apps::AppEntry;
+
+/// Who calls, and for which app.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The app.
+    pub app: Arc<AppEntry>,
+    /// The person or the backend.
+    pub who: Who,
+}
+
+/// The two kinds of callers.
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// The app's backend under the name of one of its admins: owner's rights in every group.
+    Admin(Arc<str>),
+    /// A user, who may do what its role allows.
+    User {
+        /// The account.
+        account: AccountKey,
+        /// Its UserID.
+        user: UserId,
+    },
+}
+
+impl Caller {
+    /// The app's number.
+    #[must_use]
+    pub fn sdkappid(&self) -> SdkAppId {
+        self.app.app().sdkappid
+    }
+
+    /// The name the caller goes by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.who {
+            Who::Admin(name) => name,
+            Who::User { user, .. } => user.as_str(),
+        }
+    }
+
+    /// The user, unless the app itself calls.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserId> {
+        match &self.who {
+            Who::Admin(_) => None,
+            Who::User { user, .. } => Some(user),
+        }
+    }
+
+    /// Whether the app itself calls.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        matches!(self.who, Who::Admin(_))
+    }
+}
