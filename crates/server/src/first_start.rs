@@ -49,6 +49,8 @@ pub(crate) fn welcome(app: &App, listen: SocketAddr, tls: bool, data_dir: &Path,
     let usersig = usersig::sign(&app.secret_key, sdkappid.0, admin, now_s, USERSIG_EXPIRE_S, None);
     let (http, ws) = if tls { ("https", "wss") } else { ("http", "ws") };
     let folder = data_dir.display();
+    // Under the name by which it was just started, which may not be on the PATH.
+    let headcount = std::env::args().next().unwrap_or_else(|| "headcount".to_owned());
     format!(
         "Headcount is running. It made a first app, and in it the community {FIRST_COMMUNITY}.\n\
          \n\
@@ -63,7 +65,7 @@ pub(crate) fn welcome(app: &App, listen: SocketAddr, tls: bool, data_dir: &Path,
          \n\
          A UserSig for a client of yours:\n\
          \n\
-         headcount usersig --data-dir {folder} --sdkappid {sdkappid} --user alice\n\
+         {headcount} usersig --data-dir {folder} --sdkappid {sdkappid} --user alice\n\
          \n"
     )
 }

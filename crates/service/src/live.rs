@@ -58,16 +58,16 @@ impl fmt::Debug for Live {
 
 impl CommitSink for Live {
     fn committed(&self, changes: &[Change]) {
+        // First out of the catalog, so that a reader who looks a group up meanwhile cannot put a handle
+        // back that the engine no longer feeds.
         for change in changes {
-            // First out of the catalog, so that a reader who looks the group up meanwhile cannot put a
-            // handle back that the engine no longer feeds.
             if let Change::Dissolved { app, id, group } = change {
                 self.catalog.forget(*app, id, *group);
             }
-            let ended = self.presence().apply(change);
-            for session in ended {
-                session.handle.end(Ending::Kicked);
-            }
+        }
+        let mut presence = self.presence();
+        for session in changes.iter().flat_map(|change| presence.apply(change)) {
+            session.handle.end(Ending::Kicked);
         }
     }
 }

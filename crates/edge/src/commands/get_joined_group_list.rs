@@ -80,7 +80,6 @@ fn row(joined: &JoinedGroup, filter: &ResponseFilter, bare: bool) -> Map<String,
     let mut fields = show::group(group, if bare { NOTHING } else { &filter.group });
     if group.support_topic {
         fields.insert("Type".to_owned(), json!(group.group_type.wire_name()));
-        fields.insert("SupportTopic".to_owned(), json!(1));
     }
     if !bare && filter.own.as_ref().is_some_and(|names| !names.is_empty()) {
         let own = show::own(

@@ -72,6 +72,10 @@ pub(crate) fn group(group: &Group, filter: &Filter) -> Map<String, Value> {
             fields.insert(name.to_owned(), value);
         }
     }
+    if group.support_topic {
+        // The SDK reads it whenever it meets a group, and its filters do not name it.
+        fields.insert("SupportTopic".to_owned(), json!(1));
+    }
     fields
 }
 
