@@ -95,7 +95,7 @@ pub const STORE_QUEUE_MAX: usize = 1_024;
 /// Rows from which on a command is a bulk command.
 pub const STORE_BULK_ROWS_MIN: usize = 50;
 /// Bulk commands in the queue at once; the others wait before it, so that small commands wait for few.
-pub const STORE_BULK_MAX: usize = 2;
+pub const STORE_BULK_MAX: usize = 1;
 /// Rows that one transaction of the directory's writer may gather from waiting commands.
 pub const STORE_BATCH_ROWS_MAX: usize = 2_000;
 /// Rows that one step of a long clean-up may touch, so that other commands wait for one step only.

@@ -202,6 +202,21 @@ mod tests {
     }
 
     #[test]
+    fn every_command_stands_in_the_compatibility_page() {
+        let page = include_str!("../../../docs/compatibility.md");
+        for command in crate::commands::TABLE {
+            let row = page
+                .lines()
+                .find(|line| line.starts_with('|') && line.contains(command.name));
+            assert!(
+                row.is_some(),
+                "docs/compatibility.md has no row for {}",
+                command.name
+            );
+        }
+    }
+
+    #[test]
     fn unknown_names_are_told_apart() {
         assert!(matches!(
             find("group_open_http_svc", "create_group"),

@@ -119,6 +119,10 @@ impl Client {
                 .await?;
         }
         arrived.drain(..taken);
+        if taken > 0 && self.message.is_none() {
+            // Whatever is incomplete now began after the frames that were just taken.
+            self.began = None;
+        }
         let incomplete = !arrived.is_empty() || self.message.is_some();
         self.began = incomplete.then(|| self.began.unwrap_or_else(Instant::now));
         if !arrived.is_empty() {
@@ -160,7 +164,6 @@ impl Client {
         }
         message.extend_from_slice(payload);
         if last {
-            self.began = None;
             return self.on_message(socket, &message).await;
         }
         self.message = Some(message);

@@ -223,6 +223,43 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_file_is_true() {
+        let page = include_str!("../../../../docs/configuration.md");
+        let (_, rest) = page.split_once("```toml\n").unwrap();
+        let (file, _) = rest.split_once("```").unwrap();
+        let documented = Table::try_from(loaded(file, &[], &[]).unwrap()).unwrap();
+        assert_eq!(
+            documented,
+            Table::try_from(Config::default()).unwrap(),
+            "the values shown are the defaults"
+        );
+        // What stands behind # is a setting too, and together they name every one.
+        let names: Vec<_> = leaves(
+            &file
+                .replace("\n# ", "\n")
+                .lines()
+                .filter(|line| {
+                    line.starts_with('[')
+                        || line
+                            .split_once(" = ")
+                            .is_some_and(|(name, _)| !name.contains(' '))
+                })
+                .collect::<Vec<_>>()
+                .join("\n")
+                .parse()
+                .unwrap(),
+            "",
+        );
+        for pattern in NAMES {
+            let (before, after) = pattern.split_once('*').unwrap_or((pattern, pattern));
+            let shown = names
+                .iter()
+                .any(|name| name.starts_with(before) && name.ends_with(after));
+            assert!(shown, "{pattern} is not documented");
+        }
+    }
+
+    #[test]
     fn the_list_of_names_is_complete() {
         let mut example = Config {
             tls_cert: Some("c".into()),

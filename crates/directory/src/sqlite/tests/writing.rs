@@ -76,22 +76,50 @@ async fn commands_that_wait_share_a_commit() {
 #[tokio::test]
 async fn a_commit_has_a_bounded_number_of_rows() {
     let stand = Stand::new();
-    let users = stand.accounts("user", 300).await;
+    let users = stand.accounts("user", STORE_BULK_ROWS_MIN - 1).await;
     let group = stand.community("@TGS#_g", &[]).await;
     let before = stand.directory.commits();
     let gate = stand.hold().await;
     let mut tasks = JoinSet::new();
-    for _ in 0..20 {
+    for _ in 0..100 {
         let directory = Arc::clone(&stand.directory);
         let members = users.iter().cloned().map(member).collect();
         tasks.spawn(async move { directory.add_members(group, members, 1).await });
     }
-    stand.waiting(20).await;
+    stand.waiting(100).await;
     gate.open().await;
     assert!(tasks.join_all().await.iter().all(Result::is_ok));
     let commits = stand.directory.commits() - before;
-    let fewest = (20 * 301_usize).div_ceil(STORE_BATCH_ROWS_MAX);
-    assert!((fewest as u64..=20).contains(&commits), "{commits}");
+    let fewest = (100 * STORE_BULK_ROWS_MIN).div_ceil(STORE_BATCH_ROWS_MAX) as u64;
+    assert!((fewest..=fewest + 1).contains(&commits), "{commits}");
+}
+
+#[tokio::test]
+async fn bulk_commands_wait_outside_so_that_small_ones_pass_them() {
+    let stand = Stand::new();
+    let users = stand.accounts("user", STORE_BULK_ROWS_MIN).await;
+    let group = stand.community("@TGS#_g", &[]).await;
+    let gate = stand.hold().await;
+    let mut bulk = JoinSet::new();
+    for _ in 0..5 {
+        let directory = Arc::clone(&stand.directory);
+        let members = users.iter().cloned().map(member).collect();
+        bulk.spawn(async move { directory.add_members(group, members, 1).await });
+    }
+    stand.waiting(STORE_BULK_MAX).await;
+    let small = stand.order(|_, _| Ok(()));
+    stand.waiting(STORE_BULK_MAX + 1).await;
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    let queued = STORE_QUEUE_MAX - stand.directory.orders.as_ref().unwrap().capacity();
+    assert_eq!(queued, STORE_BULK_MAX + 1);
+    gate.open().await;
+    assert_eq!(small.await.unwrap(), Ok(()));
+    assert!(
+        bulk.join_all().await.iter().all(Result::is_ok),
+        "each gets its turn"
+    );
 }
 
 #[tokio::test]
