@@ -76,6 +76,11 @@ pub const GATEWAY_WRITE_MS_MAX: u64 = 10_000;
 /// before it logs in, and comes back at once when it is closed.
 pub const GATEWAY_GUEST_MS_MAX: u64 = 300_000;
 
+/// Notices that wait for one connection; one more closes it as too slow.
+pub const SESSION_NOTICES_MAX: usize = 64;
+/// Members of a group whose dissolution is told to each of them who is online.
+pub const NOTIFIED_MEMBERS_MAX: u32 = GROUP_MEMBERS_MAX;
+
 /// Verified UserSigs remembered per app.
 pub const VERIFIED_USERSIGS_MAX: usize = 100_000;
 /// Verified UserSigs remembered per account: backends of several processes sign their own.

@@ -47,6 +47,9 @@ pub(crate) fn run(command: AppCommand) -> Result<ExitCode, Failure> {
     let AppCommand::Create(flags) = command;
     let mut directory = OfflineDirectory::open(&flags.data_dir).map_err(Failure::new)?;
     let admins = checked_admins(flags.admins)?;
+    if flags.sdkappid == Some(0) {
+        return Err(Failure::new("--sdkappid must be a positive number"));
+    }
     if flags.secret_key.as_deref() == Some("") {
         return Err(Failure::new("--secret-key must not be empty"));
     }

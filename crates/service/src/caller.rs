@@ -54,6 +54,15 @@ impl Caller {
         }
     }
 
+    /// The user's account, unless the app itself calls.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountKey> {
+        match &self.who {
+            Who::Admin(_) => None,
+            Who::User { account, .. } => Some(*account),
+        }
+    }
+
     /// Whether the app itself calls.
     #[must_use]
     pub fn is_admin(&self) -> bool {

@@ -5,9 +5,12 @@ use headcount_core::limits::{
     GROUP_NOTIFICATION_BYTES_MAX, GROUPS_OWNED_MAX,
 };
 use headcount_core::{BadGroupId, GroupId, GroupType, InviteOption, JoinOption, Role, UserId};
-use headcount_directory::{CreateGroupError as DirectoryRefusal, Group, NewGroup, NewMember, StoreError};
+use headcount_directory::{
+    CreateGroupError as DirectoryRefusal, Group, MemberPage, NewGroup, NewMember, PageStart, StoreError,
+};
 
 use crate::caller::{Caller, Who};
+use crate::notice::News;
 use crate::service::Service;
 
 /// A group to create, as the caller describes it.
@@ -37,7 +40,7 @@ pub struct CreateGroup {
     pub members_max: Option<u32>,
     /// A community with topics.
     pub support_topic: bool,
-    /// When it was created, Unix seconds; now when absent.
+    /// When it was created elsewhere, Unix seconds: it is imported, and nobody is told.
     pub created_at_s: Option<u64>,
 }
 
@@ -105,11 +108,28 @@ impl Service {
             ));
         }
         let owner = self.owner_of_new_group(caller, &create).await?;
-        let group = self.describe(caller, create, owner)?;
-        match group {
-            (group, true) => self.create_with_assigned_id(group).await,
-            (group, false) => Ok(self.directory.create_group(group).await?),
+        let importing = create.created_at_s.is_some();
+        let created = match self.describe(caller, create, owner)? {
+            (group, true) => self.create_with_assigned_id(group).await?,
+            (group, false) => self.directory.create_group(group).await?,
+        };
+        if !importing && created.members > 0 {
+            let start = PageStart::Offset(0);
+            let limit = u32::try_from(CREATE_MEMBERS_MAX + 1).unwrap_or(u32::MAX);
+            let page = MemberPage {
+                start,
+                limit,
+                roles: Vec::new(),
+            };
+            let members = self.directory.members(created.key, page).await?;
+            self.tell(
+                caller,
+                &created,
+                News::Added,
+                members.into_iter().map(|member| member.account),
+            );
         }
+        Ok(created)
     }
 
     async fn owner_of_new_group(

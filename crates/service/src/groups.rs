@@ -1,10 +1,11 @@
 //! Finding, showing and dissolving groups.
 
-use headcount_core::limits::{GROUP_INFO_MAX, GROUP_INFO_MEMBERS_MAX};
-use headcount_core::{BadGroupId, GroupId, GroupKey, Role, UserId, rules};
+use headcount_core::limits::{GROUP_INFO_MAX, GROUP_INFO_MEMBERS_MAX, NOTIFIED_MEMBERS_MAX};
+use headcount_core::{AccountKey, BadGroupId, GroupId, GroupKey, Role, UserId, rules};
 use headcount_directory::{Group, Member, MemberPage, PageStart, StoreError};
 
 use crate::caller::Caller;
+use crate::notice::News;
 use crate::service::Service;
 
 /// Why a group was not found.
@@ -104,11 +105,26 @@ impl Service {
         if !caller.is_admin() && !rules::may_dissolve(group.group_type, role) {
             return Err(DissolveError::NotPermitted);
         }
-        if self.directory.dissolve_group(group.key).await.map_err(store)? {
-            Ok(())
-        } else {
-            Err(DissolveError::Find(FindGroupError::Absent))
+        let members = self.members_to_tell(&group).await.map_err(store)?;
+        if !self.directory.dissolve_group(group.key).await.map_err(store)? {
+            return Err(DissolveError::Find(FindGroupError::Absent));
         }
+        self.tell(caller, &group, News::Dissolved, members);
+        Ok(())
+    }
+
+    /// The members of a group that is not too large to tell each of them.
+    async fn members_to_tell(&self, group: &Group) -> Result<Vec<AccountKey>, StoreError> {
+        if !group.group_type.stores_members() || group.members > NOTIFIED_MEMBERS_MAX {
+            return Ok(Vec::new());
+        }
+        let page = MemberPage {
+            start: PageStart::Offset(0),
+            limit: NOTIFIED_MEMBERS_MAX,
+            roles: Vec::new(),
+        };
+        let members = self.directory.members(group.key, page).await?;
+        Ok(members.into_iter().map(|member| member.account).collect())
     }
 
     /// The profiles of several groups, each with its own verdict, in the order asked. Members are listed

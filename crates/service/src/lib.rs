@@ -19,6 +19,7 @@ mod live;
 mod login;
 mod members;
 mod membership;
+mod notice;
 mod service;
 mod session;
 mod status;
@@ -39,6 +40,7 @@ pub use members::{ListMembersError, MemberCursor, MemberList, RolesError};
 pub use membership::{
     AddError, AddOutcome, ImportMember, ImportMembersError, JoinError, JoinOutcome, QuitError, RemoveError,
 };
+pub use notice::{News, Notice};
 pub use service::{Service, Settings};
-pub use session::{Ending, LiveSession, SessionHandle};
+pub use session::{Ending, LiveSession, SessionEvent, SessionHandle};
 pub use status::{DeviceStatus, StatusError, UserStatus};

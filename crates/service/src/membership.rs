@@ -7,6 +7,7 @@ use headcount_directory::{AddMembersError, AddedMember, Group, NewMember, StoreE
 
 use crate::caller::{Caller, Who};
 use crate::groups::FindGroupError;
+use crate::notice::News;
 use crate::service::Service;
 
 /// What became of one member to add.
@@ -18,6 +19,16 @@ pub enum AddOutcome {
     Added,
     /// Was one already.
     AlreadyMember,
+}
+
+impl From<AddedMember> for AddOutcome {
+    fn from(added: AddedMember) -> Self {
+        match added {
+            AddedMember::Added(_) => Self::Added,
+            AddedMember::AlreadyMember(_) => Self::AlreadyMember,
+            AddedMember::AccountAbsent => Self::Failed,
+        }
+    }
 }
 
 /// Why no member was added.
@@ -153,7 +164,13 @@ impl Service {
             .iter()
             .map(|name| (name.as_str(), Role::Member, None))
             .collect::<Vec<_>>();
-        self.add(&group, &wanted).await
+        let added = self.add(&group, &wanted).await?;
+        let newcomers = added.iter().filter_map(|added| match added {
+            AddedMember::Added(account) => Some(*account),
+            AddedMember::AlreadyMember(_) | AddedMember::AccountAbsent => None,
+        });
+        self.tell(caller, &group, News::Added, newcomers);
+        Ok(added.into_iter().map(AddOutcome::from).collect())
     }
 
     /// Takes over members with their role and join time. One outcome each, in the order given.
@@ -179,7 +196,8 @@ impl Service {
             .iter()
             .map(|member| (member.user.as_str(), member.role, member.joined_at_s))
             .collect();
-        self.add(&group, &wanted).await.map_err(ImportMembersError::Add)
+        let added = self.add(&group, &wanted).await.map_err(ImportMembersError::Add)?;
+        Ok(added.into_iter().map(AddOutcome::from).collect())
     }
 
     async fn group_with_room_for(&self, caller: &Caller, id: &str, users: usize) -> Result<Group, AddError> {
@@ -199,7 +217,7 @@ impl Service {
         &self,
         group: &Group,
         wanted: &[(&str, Role, Option<u64>)],
-    ) -> Result<Vec<AddOutcome>, AddError> {
+    ) -> Result<Vec<AddedMember>, AddError> {
         // A name that is no UserID has no account; it fails alone, like any other without one.
         let parsed: Vec<_> = wanted.iter().map(|(name, ..)| UserId::parse(name).ok()).collect();
         let members = parsed
@@ -214,18 +232,17 @@ impl Service {
             });
         let added = self
             .directory
-            .add_members(group.key, members.collect(), self.clock.wall_s())
-            .await?;
-        let mut added = added.into_iter();
+            .add_members(group.key, members.collect(), self.clock.wall_s());
+        let mut added = added.await?.into_iter();
+        let mut outcome = |user: &Option<UserId>| user.as_ref().and_then(|_| added.next());
         let outcomes: Vec<_> = parsed
             .iter()
-            .map(|user| match user.as_ref().and_then(|_| added.next()) {
-                Some(AddedMember::Added(_)) => AddOutcome::Added,
-                Some(AddedMember::AlreadyMember(_)) => AddOutcome::AlreadyMember,
-                Some(AddedMember::AccountAbsent) | None => AddOutcome::Failed,
-            })
+            .map(|user| outcome(user).unwrap_or(AddedMember::AccountAbsent))
             .collect();
-        if !outcomes.is_empty() && outcomes.iter().all(|outcome| *outcome == AddOutcome::Failed) {
+        let all_absent = outcomes
+            .iter()
+            .all(|outcome| *outcome == AddedMember::AccountAbsent);
+        if all_absent && !outcomes.is_empty() {
             return Err(AddError::AccountsAbsent);
         }
         Ok(outcomes)
@@ -262,10 +279,9 @@ impl Service {
                 ));
             }
         }
-        self.directory
-            .remove_members(group.key, users)
-            .await?
-            .ok_or(FindGroupError::Absent)?;
+        let removed = self.directory.remove_members(group.key, users).await?;
+        let removed = removed.ok_or(FindGroupError::Absent)?.removed;
+        self.tell(caller, &group, News::Removed, removed);
         Ok(())
     }
 

@@ -1,12 +1,15 @@
 //! A live session: its end is the end of being online.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use headcount_core::AccountKey;
+use headcount_core::limits::SESSION_NOTICES_MAX;
 use headcount_presence::{Displacement, SessionKey};
 use tokio::sync::Notify;
 
 use crate::live::Live;
+use crate::notice::Notice;
 
 /// Why a session ended without its client asking for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Ending {
     Reconnected,
     /// The app's backend kicked the user or deleted the account.
     Kicked,
+    /// The client did not take in what it was told.
+    TooSlow,
 }
 
 impl From<Displacement> for Ending {
@@ -31,29 +36,68 @@ impl From<Displacement> for Ending {
     }
 }
 
-/// How the service reaches a session's connection. A session ends once, so there is one thing to say.
+/// What the service tells a session's connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// Something about a group of its user.
+    Notice(Arc<Notice>),
+    /// The session is over.
+    Ended(Ending),
+}
+
+/// How the service reaches a session's connection.
 #[derive(Debug, Default)]
 pub struct SessionHandle {
-    ending: OnceLock<Ending>,
+    waiting: Mutex<Waiting>,
     wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Allocated by the first notice: most sessions never have one.
+    notices: VecDeque<Arc<Notice>>,
+    ending: Option<Ending>,
 }
 
 impl SessionHandle {
     /// Tells the connection that its session is over; the first reason stays.
     pub(crate) fn end(&self, ending: Ending) {
-        if self.ending.set(ending).is_ok() {
-            self.wake.notify_one();
-        }
+        self.waiting().ending.get_or_insert(ending);
+        self.wake.notify_one();
     }
 
-    /// Waits until the service ends the session.
-    pub async fn ended(&self) -> Ending {
+    /// Tells the connection something. One that takes nothing in is ended as too slow.
+    pub(crate) fn notify(&self, notice: &Arc<Notice>) {
+        let mut waiting = self.waiting();
+        if waiting.notices.len() < SESSION_NOTICES_MAX {
+            waiting.notices.push_back(Arc::clone(notice));
+        } else {
+            waiting.ending.get_or_insert(Ending::TooSlow);
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Waits for the next thing to tell the client.
+    pub async fn next(&self) -> SessionEvent {
         loop {
-            if let Some(&ending) = self.ending.get() {
-                return ending;
+            if let Some(event) = self.take() {
+                return event;
             }
             self.wake.notified().await;
         }
+    }
+
+    fn take(&self) -> Option<SessionEvent> {
+        let mut waiting = self.waiting();
+        match waiting.notices.pop_front() {
+            Some(notice) => Some(SessionEvent::Notice(notice)),
+            None => waiting.ending.map(SessionEvent::Ended),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

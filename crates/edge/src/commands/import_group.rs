@@ -36,7 +36,8 @@ async fn import_group(call: Call, request: Request) -> Result<Created, Fault> {
     {
         return Err(Fault::Parameter("CreateTime is in the future".to_owned()));
     }
-    import.created_at_s = request.created_at_s.filter(|&at_s| at_s > 0);
+    let now_s = call.service.clock().wall_s();
+    import.created_at_s = request.created_at_s.filter(|&at_s| at_s > 0).or(Some(now_s));
     let group = call.service.create_group(&call.caller, import).await?;
     Ok(created(&group))
 }

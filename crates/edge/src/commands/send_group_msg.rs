@@ -41,6 +41,12 @@ struct Content {
     data: String,
 }
 
+#[derive(Deserialize)]
+struct Announcement {
+    #[serde(rename = "businessID")]
+    business: String,
+}
+
 #[derive(Serialize)]
 struct Sent {
     #[serde(rename = "MsgTime")]
@@ -50,9 +56,13 @@ struct Sent {
 }
 
 impl Request {
-    /// Whether it is the SDK's announcement of a new group.
+    /// Whether it is the SDK's announcement of a new group: a custom element whose text is JSON.
     fn announces_creation(&self) -> bool {
-        matches!(&self.elements[..], [Object(one)] if one.kind == "TIMCustomElem" && one.content.data == "group_create")
+        let [Object(one)] = &self.elements[..] else {
+            return false;
+        };
+        let announcement = serde_json::from_str::<Announcement>(&one.content.data);
+        one.kind == "TIMCustomElem" && announcement.is_ok_and(|said| said.business == "group_create")
     }
 }
 

@@ -7,11 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use headcount_core::limits::GATEWAY_GUEST_MS_MAX;
 use headcount_core::{Code, Platform, SdkAppId};
-use headcount_service::{Caller, Credentials, Ending, LoggedIn, LoginError, LoginRequest, SessionHandle};
+use headcount_service::{
+    Caller, Credentials, Ending, LoggedIn, LoginError, LoginRequest, SessionEvent, SessionHandle,
+};
 use serde_json::json;
 
 use super::frame::CloseCode;
 use super::message::{self, Head, Request};
+use super::push;
 use crate::answer::Answer;
 use crate::command::{Call, Callers, Family, Lookup, find};
 use crate::edge::Edge;
@@ -23,6 +26,8 @@ pub(super) struct Conversation {
     edge: Arc<Edge>,
     peer: IpAddr,
     state: State,
+    /// Notices sent so far: their sequence.
+    pushed: u32,
 }
 
 enum State {
@@ -51,6 +56,7 @@ impl Conversation {
             edge,
             peer,
             state: State::Guest,
+            pushed: 0,
         }
     }
 
@@ -70,11 +76,24 @@ impl Conversation {
         }
     }
 
-    /// The service ended the session.
-    pub(super) fn on_ended(&mut self, ending: Ending) -> Reaction {
+    /// The service has something to tell the client.
+    pub(super) fn on_event(&mut self, event: &SessionEvent) -> Reaction {
+        match event {
+            SessionEvent::Notice(notice) => {
+                self.pushed = self.pushed.wrapping_add(1);
+                Reaction::Say(push::notice(notice, self.pushed))
+            }
+            SessionEvent::Ended(ending) => self.on_ended(*ending),
+        }
+    }
+
+    fn on_ended(&mut self, ending: Ending) -> Reaction {
         self.state = State::Guest;
+        if ending == Ending::TooSlow {
+            return Reaction::Close(CloseCode::TryAgain);
+        }
         // A client that came back on another connection has no use for this one.
-        message::kickout(ending).map_or(Reaction::Close(CloseCode::Normal), Reaction::Say)
+        push::kickout(ending).map_or(Reaction::Close(CloseCode::Normal), Reaction::Say)
     }
 
     /// The client said something.

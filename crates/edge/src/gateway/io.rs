@@ -12,7 +12,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use headcount_core::limits::{GATEWAY_MESSAGE_BYTES_MAX, GATEWAY_MESSAGE_MS_MAX, GATEWAY_WRITE_MS_MAX};
-use headcount_service::{Ending, SessionHandle};
+use headcount_service::{SessionEvent, SessionHandle};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -95,8 +95,8 @@ impl Client {
                         self.on_arrived(socket).await
                     }
                 },
-                ending = ended(session) => {
-                    let reaction = self.conversation.on_ended(ending);
+                event = next_event(session) => {
+                    let reaction = self.conversation.on_event(&event);
                     react(socket, reaction).await
                 }
                 () = tokio::time::sleep_until(deadline) => Err(End::Close(CloseCode::Normal)),
@@ -189,9 +189,9 @@ async fn react<S: AsyncWrite + Unpin>(socket: &mut S, reaction: Reaction) -> Res
     }
 }
 
-async fn ended(session: Option<Arc<SessionHandle>>) -> Ending {
+async fn next_event(session: Option<Arc<SessionHandle>>) -> SessionEvent {
     match session {
-        Some(session) => session.ended().await,
+        Some(session) => session.next().await,
         None => pending().await,
     }
 }

@@ -1,6 +1,5 @@
 //! What a gateway message says: one JSON object with a head and a body.
 
-use headcount_service::Ending;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -105,25 +104,6 @@ pub(super) fn answer(head: &Head<'_>, body: &[u8]) -> Vec<u8> {
     message.extend_from_slice(body);
     message.push(b'}');
     message
-}
-
-/// The push that tells a client why its session is over; `None` where it should not notice.
-pub(super) fn kickout(ending: Ending) -> Option<Vec<u8>> {
-    let kick_type = match ending {
-        Ending::SamePlatform => 1,
-        Ending::OtherPlatform => 2,
-        Ending::Kicked => 3,
-        Ending::Reconnected => return None,
-    };
-    let push = serde_json::json!({
-        "head": { "ver": "v4", "servcmd": "im_open_push.msg_push", "seq": 0 },
-        "body": { "EventArray": [
-            { "Event": 10, "C2cNotifyMsgArray": [
-                { "KickoutMsgNotify": { "KickType": kick_type, "NewInstInfo": "" } },
-            ] },
-        ] },
-    });
-    Some(push.to_string().into_bytes())
 }
 
 #[cfg(test)]

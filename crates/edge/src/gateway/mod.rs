@@ -4,6 +4,7 @@ mod conversation;
 mod frame;
 mod io;
 mod message;
+mod push;
 
 use std::net::IpAddr;
 use std::sync::Arc;
