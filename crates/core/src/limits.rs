@@ -29,6 +29,8 @@ pub const GROUPS_JOINED_MAX: u32 = 3_000;
 
 /// Accounts in one multiaccount_import, account_delete or account_check (1047/34954 to 34956).
 pub const ACCOUNTS_PER_CALL_MAX: usize = 100;
+/// Accounts deleted in one transaction: each may take thousands of memberships along.
+pub const ACCOUNT_DELETE_STEP: usize = 5;
 /// Accounts in one query_online_status (1047/35477).
 pub const STATUS_ACCOUNTS_PER_CALL_MAX: usize = 500;
 /// Members in one create_group (1047/34895).

@@ -1,4 +1,5 @@
-//! Rate limits: so many calls a second of one command by one app (1047/34419). Off unless configured.
+//! Rate limits: so many REST calls a second of one command by one app (1047/34419). Off unless
+//! configured. What users send through the gateway does not count against their app.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use headcount_core::UserId;
-use headcount_core::limits::PROFILE_VALUE_BYTES_MAX;
+use headcount_core::limits::{ACCOUNT_DELETE_STEP, PROFILE_VALUE_BYTES_MAX};
 use headcount_directory::{Account, AccountImport, StoreError};
 
 use crate::caller::Caller;
@@ -128,11 +128,15 @@ impl Service {
     pub async fn delete_accounts(&self, caller: &Caller, names: &[String]) -> Result<Vec<bool>, StoreError> {
         let parsed: Vec<_> = names.iter().map(|name| UserId::parse(name).ok()).collect();
         let known: Vec<_> = parsed.iter().flatten().cloned().collect();
-        let mut existed = self
-            .directory
-            .delete_accounts(caller.sdkappid(), known)
-            .await?
-            .into_iter();
+        let mut existed = Vec::with_capacity(known.len());
+        for some in known.chunks(ACCOUNT_DELETE_STEP) {
+            existed.extend(
+                self.directory
+                    .delete_accounts(caller.sdkappid(), some.to_vec())
+                    .await?,
+            );
+        }
+        let mut existed = existed.into_iter();
         let deleted = |user: &Option<UserId>| user.is_some() && existed.next().unwrap_or(false);
         let outcomes = parsed.iter().map(deleted).collect();
         for name in names {

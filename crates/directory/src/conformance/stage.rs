@@ -87,6 +87,7 @@ impl Stage {
             if next.is_empty() {
                 return roll;
             }
+            assert!(next[0].account > after, "a page starts behind the one before");
             roll.extend(next);
         }
     }

@@ -247,8 +247,8 @@ impl Conversation {
             .servcmd
             .split_once('.')
             .unwrap_or((&request.head.servcmd, ""));
-        let (command, service_name, place) = match find(service, name) {
-            Lookup::Found(command, service_name, place) => (command, service_name, place),
+        let (command, service_name) = match find(service, name) {
+            Lookup::Found(command, service_name, _) => (command, service_name),
             Lookup::UnknownCommand => {
                 return Err(Fault::code(
                     Code::UNKNOWN_COMMAND,
@@ -262,17 +262,6 @@ impl Conversation {
         if command.callers == Callers::Admin {
             let info = "this command is for the app's backend, over REST";
             return Err(Fault::code(command.family.not_admin(), info));
-        }
-        let clock = self.edge.service.clock();
-        if !self
-            .edge
-            .limiter
-            .take(caller.sdkappid(), place, || clock.monotonic_ms())
-        {
-            return Err(Fault::code(
-                Code::RATE_LIMITED,
-                "this command is called too often: slow down",
-            ));
         }
         let body = Bytes::copy_from_slice(request.body().as_bytes());
         let call = Call {

@@ -30,47 +30,37 @@ pub(crate) async fn handle(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let began_us = edge.service.clock().monotonic_us();
+    let clock = edge.service.clock();
+    let began_us = clock.monotonic_us();
     let (head, body) = request.into_parts();
-    let mut named = Named {
-        app: 0,
-        caller: String::new(),
-        bytes_in: 0,
-    };
-    let answer = match call(edge, peer, &head, body, &mut named).await {
-        Ok(answer) => answer,
-        Err(fault) => fault.answer(Family::Group),
-    };
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let mut bytes_in = 0;
+    let answered = call(edge, peer, &head, &query, body, &mut bytes_in).await;
+    let answer = answered.unwrap_or_else(|fault| fault.answer(Family::Group));
     let (service, command) = path_names(head.uri.path()).unwrap_or(("", ""));
     edge.log.line(&RequestLine {
-        wall_ms: edge.service.clock().wall_ms(),
+        wall_ms: clock.wall_ms(),
         door: "rest",
         peer,
-        app: named.app,
-        caller: &named.caller,
+        app: query.as_ref().map_or(0, |query| query.sdkappid.0),
+        caller: query.as_ref().map_or("", |query| &query.identifier),
         service,
         command,
         code: answer.code.0,
-        took_us: edge.service.clock().monotonic_us() - began_us,
-        bytes_in: named.bytes_in,
+        took_us: clock.monotonic_us() - began_us,
+        bytes_in,
         bytes_out: answer.body.len(),
     });
     respond(answer)
-}
-
-/// What the log wants to know of a call, as far as it got.
-struct Named {
-    app: u32,
-    caller: String,
-    bytes_in: usize,
 }
 
 async fn call(
     edge: &Arc<Edge>,
     peer: IpAddr,
     head: &http::request::Parts,
+    query: &Result<Query<'_>, Fault>,
     body: Incoming,
-    named: &mut Named,
+    bytes_in: &mut usize,
 ) -> Result<Answer, Fault> {
     if head.method != Method::POST {
         return Err(Fault::code(Code::HTTP_PARSE, "HTTP parse Error"));
@@ -80,10 +70,8 @@ async fn call(
     if matches!(found, Lookup::UnknownService) {
         return Err(path_wrong());
     }
-    let query = Query::parse(head.uri.query().unwrap_or_default())?;
-    named.app = query.sdkappid.0;
-    named.caller.push_str(&query.identifier);
-    let app = authenticate(edge, peer, &query).await?;
+    let query = query.as_ref().map_err(Clone::clone)?;
+    let app = authenticate(edge, peer, query).await?;
     let Some(admin) = app.admin(&query.identifier).cloned() else {
         return Err(Fault::code(
             Code::NOT_APP_ADMIN,
@@ -112,7 +100,7 @@ async fn call(
         ));
     }
     let body = read(body).await?;
-    named.bytes_in = body.len();
+    *bytes_in = body.len();
     let caller = Caller {
         app,
         who: Who::Admin(admin),

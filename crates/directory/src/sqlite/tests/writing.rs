@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use headcount_core::limits::STORE_BATCH_ROWS_MAX;
+use headcount_core::limits::{STORE_BATCH_ROWS_MAX, STORE_SWEEP_PATIENCE};
 use tokio::task::{JoinHandle as Task, JoinSet, spawn, yield_now};
 
 use super::*;
@@ -120,6 +120,36 @@ async fn bulk_commands_wait_outside_so_that_small_ones_pass_them() {
         bulk.join_all().await.iter().all(Result::is_ok),
         "each gets its turn"
     );
+}
+
+#[tokio::test]
+async fn a_sweep_gets_on_while_commands_always_wait() {
+    let stand = Stand::new();
+    let users = stand.accounts("user", 10).await;
+    let group = stand.community("@TGS#_g", &users).await;
+    let gate = stand.hold().await;
+    let directory = Arc::clone(&stand.directory);
+    let dissolved = spawn(async move { directory.dissolve_group(group).await });
+    // More batches than may overtake the sweep.
+    let fillers = STORE_BATCH_ROWS_MAX / STORE_BULK_ROWS_MIN * (STORE_SWEEP_PATIENCE as usize + 2);
+    let mut tasks = JoinSet::new();
+    for _ in 0..fillers {
+        let directory = Arc::clone(&stand.directory);
+        let nothing = |_: &Connection, _: &mut Vec<Change>| Ok(());
+        tasks.spawn(async move {
+            directory
+                .write::<(), StoreError>(STORE_BULK_ROWS_MIN - 1, nothing)
+                .await
+        });
+    }
+    stand.waiting(1 + fillers).await;
+    let count = "SELECT count(*) FROM member";
+    let left = stand.order(move |db, _| Ok(db.query_row(count, [], |row| row.get::<_, i64>(0))?));
+    stand.waiting(2 + fillers).await;
+    gate.open().await;
+    assert_eq!(left.await.unwrap(), Ok(0));
+    assert_eq!(dissolved.await.unwrap(), Ok(true));
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
 }
 
 #[tokio::test]
