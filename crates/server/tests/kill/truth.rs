@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::Connection;
+use crate::support::rest::Connection;
 
 /// What is known of an account, a group or a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,13 @@ fn ask_group(connection: &mut Connection, id: &str, group: &mut Group, differenc
         for user in list(&answer, "UserIdList") {
             let found = fate(user["Role"] != "NotMember");
             let name = text(user, "Member_Account");
-            compare(&mut group.members, name, found, &format!("member of {id}"), differences);
+            compare(
+                &mut group.members,
+                name,
+                found,
+                &format!("member of {id}"),
+                differences,
+            );
         }
     }
     // The shared community has members of other writers too.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::chance::Chance;
-use crate::support::Connection;
+use crate::support::rest::Connection;
 use crate::truth::{Fate, Group, Truth, names_with};
 
 /// The community that all writers fill. It is never dissolved.
@@ -68,7 +68,11 @@ impl Writer {
         let Ok(answer) = connection.call(write.command, &write.body) else {
             return false;
         };
-        assert_eq!(answer["ErrorCode"], 0, "{} {}: {answer}", write.command, write.body);
+        assert_eq!(
+            answer["ErrorCode"], 0,
+            "{} {}: {answer}",
+            write.command, write.body
+        );
         let refused = ["FailAccounts", "MemberList"].map(|list| answer[list].as_array().cloned());
         for item in refused.into_iter().flatten().flatten() {
             assert_eq!(item["Result"], 1, "{} {}: {answer}", write.command, write.body);
@@ -86,10 +90,14 @@ impl Writer {
                 .insert(name.clone(), come_to(write.accounts.fate));
         }
         let Some(facts) = &write.group else { return };
-        let group = self.truth.groups.entry(facts.id.clone()).or_insert_with(|| Group {
-            fate: Fate::Gone,
-            members: BTreeMap::new(),
-        });
+        let group = self
+            .truth
+            .groups
+            .entry(facts.id.clone())
+            .or_insert_with(|| Group {
+                fate: Fate::Gone,
+                members: BTreeMap::new(),
+            });
         if group.fate != facts.fate {
             group.fate = come_to(facts.fate);
         }
@@ -110,7 +118,11 @@ impl Writer {
         let id = self.chance.pick(&ids).clone();
         let there = self.truth.groups[&id].fate == Fate::There;
         let members = self.truth.groups[&id].with(Fate::There);
-        let others: Vec<_> = accounts.iter().filter(|name| !members.contains(name)).cloned().collect();
+        let others: Vec<_> = accounts
+            .iter()
+            .filter(|name| !members.contains(name))
+            .cloned()
+            .collect();
         match self.chance.between(0, 9) {
             0..=1 if self.named < ACCOUNTS_MAX => self.import_accounts(),
             2 => self.create_group(&accounts),
@@ -126,15 +138,23 @@ impl Writer {
         let first = self.named;
         self.named += count;
         let number = self.number;
-        let names: Vec<_> = (first..self.named).map(|account| format!("w{number}.{account}")).collect();
+        let names: Vec<_> = (first..self.named)
+            .map(|account| format!("w{number}.{account}"))
+            .collect();
         let (command, body) = match names.as_slice() {
             [name] => ("im_open_login_svc/account_import", json!({ "UserID": name })),
-            names => ("im_open_login_svc/multiaccount_import", json!({ "Accounts": names })),
+            names => (
+                "im_open_login_svc/multiaccount_import",
+                json!({ "Accounts": names }),
+            ),
         };
         Write {
             command,
             body,
-            accounts: Facts { names, fate: Fate::There },
+            accounts: Facts {
+                names,
+                fate: Fate::There,
+            },
             group: None,
         }
     }
@@ -143,27 +163,62 @@ impl Writer {
     fn create_group(&mut self, accounts: &[String]) -> Write {
         let own = self.chance.between(0, OWN_GROUPS - 1);
         let id = format!("@TGS#_w{}.{own}", self.number);
-        if self.truth.groups.get(&id).is_some_and(|group| group.fate == Fate::There) {
+        if self
+            .truth
+            .groups
+            .get(&id)
+            .is_some_and(|group| group.fate == Fate::There)
+        {
             return destroy_group(id);
         }
         let members = self.some(accounts, 100);
         let body = json!({
             "Type": "Community", "Name": id, "GroupId": id, "MemberList": member_list(&members),
         });
-        write_group("create_group", body, id, Fate::There, Facts { names: members, fate: Fate::There })
+        write_group(
+            "group_open_http_svc/create_group",
+            body,
+            id,
+            Fate::There,
+            Facts {
+                names: members,
+                fate: Fate::There,
+            },
+        )
     }
 
     fn add_members(&mut self, id: String, others: &[String]) -> Write {
         let members = self.some(others, 300);
-        let command = *self.chance.pick(&["add_group_member", "import_group_member"]);
+        let command = *self.chance.pick(&[
+            "group_open_http_svc/add_group_member",
+            "group_open_http_svc/import_group_member",
+        ]);
         let body = json!({ "GroupId": id, "MemberList": member_list(&members) });
-        write_group(command, body, id, Fate::There, Facts { names: members, fate: Fate::There })
+        write_group(
+            command,
+            body,
+            id,
+            Fate::There,
+            Facts {
+                names: members,
+                fate: Fate::There,
+            },
+        )
     }
 
     fn remove_members(&mut self, id: String, members: &[String]) -> Write {
         let members = self.some(members, 100);
         let body = json!({ "GroupId": id, "MemberToDel_Account": members });
-        write_group("delete_group_member", body, id, Fate::There, Facts { names: members, fate: Fate::Gone })
+        write_group(
+            "group_open_http_svc/delete_group_member",
+            body,
+            id,
+            Fate::There,
+            Facts {
+                names: members,
+                fate: Fate::Gone,
+            },
+        )
     }
 
     /// Some of these names that stand together: usually few, sometimes all there may be.
@@ -176,23 +231,21 @@ impl Writer {
 
 fn destroy_group(id: String) -> Write {
     let body = json!({ "GroupId": id });
-    let none = Facts { names: Vec::new(), fate: Fate::Gone };
-    write_group("destroy_group", body, id, Fate::Gone, none)
+    let none = Facts {
+        names: Vec::new(),
+        fate: Fate::Gone,
+    };
+    write_group("group_open_http_svc/destroy_group", body, id, Fate::Gone, none)
 }
 
-fn write_group(command: &str, body: Value, id: String, fate: Fate, members: Facts) -> Write {
-    let command = match command {
-        "create_group" => "group_open_http_svc/create_group",
-        "destroy_group" => "group_open_http_svc/destroy_group",
-        "add_group_member" => "group_open_http_svc/add_group_member",
-        "import_group_member" => "group_open_http_svc/import_group_member",
-        "delete_group_member" => "group_open_http_svc/delete_group_member",
-        other => unreachable!("{other} is not written"),
-    };
+fn write_group(command: &'static str, body: Value, id: String, fate: Fate, members: Facts) -> Write {
     Write {
         command,
         body,
-        accounts: Facts { names: Vec::new(), fate: Fate::There },
+        accounts: Facts {
+            names: Vec::new(),
+            fate: Fate::There,
+        },
         group: Some(GroupFacts { id, fate, members }),
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How long anything may take before the test says that it does not happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A process, killed when dropped.
 #[derive(Debug)]
@@ -137,7 +137,11 @@ impl Output {
         let (heard, late) = changed
             .wait_timeout_while(heard, PATIENCE, more)
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(!late.timed_out(), "nothing more came in a minute after:\n{}", heard.text);
+        assert!(
+            !late.timed_out(),
+            "nothing more came in a minute after:\n{}",
+            heard.text
+        );
         heard.text.clone()
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::server::App;
 
 /// How long a call may take before it counts as one that is never answered.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A connection of a backend.
 #[derive(Debug)]

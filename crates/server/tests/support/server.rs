@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -39,32 +39,50 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) listen: SocketAddr,
     pub(crate) ops_listen: SocketAddr,
-    folder: PathBuf,
 }
 
 impl Server {
     /// Starts a server on a data folder and waits until it is ready.
     pub(crate) fn start(folder: &Path, more: &[&str]) -> Self {
         let data_dir = folder.to_str().expect("the folder's name is text");
-        let always = ["serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+        let always = [
+            "serve",
+            "--data-dir",
+            data_dir,
+            "--listen",
+            "127.0.0.1:0",
+            "--ops-listen",
+            "127.0.0.1:0",
+        ];
         let process = Process::start(&[&always, more].concat(), &[]);
         process.wait_for("ready");
         let state = fs::read(folder.join("server.json")).expect("a ready server has written its file");
-        let State { pid, listen, ops_listen } = serde_json::from_slice(&state).expect("the file is JSON");
+        let State {
+            pid,
+            listen,
+            ops_listen,
+        } = serde_json::from_slice(&state).expect("the file is JSON");
         assert_eq!(pid, process.pid(), "the file is another server's");
         Self {
             process,
             listen,
             ops_listen,
-            folder: folder.to_owned(),
         }
     }
 
     /// A connection for calls of the app's first admin.
     pub(crate) fn connect(&self, app: &App) -> Connection {
-        let folder = self.folder.to_str().expect("the folder's name is text");
         let (sdkappid, admin) = (app.sdkappid.to_string(), &app.admins[0]);
-        let signed = headcount(&["usersig", "--data-dir", folder, "--sdkappid", &sdkappid, "--user", admin]);
+        let key = &app.secretkey;
+        let signed = headcount(&[
+            "usersig",
+            "--secret-key",
+            key,
+            "--sdkappid",
+            &sdkappid,
+            "--user",
+            admin,
+        ]);
         assert_eq!(signed.code, Some(0), "{signed:?}");
         Connection::open(self.listen, app, signed.stdout.trim())
     }
