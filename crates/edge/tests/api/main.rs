@@ -1,0 +1,17 @@
+//! The two doors over real sockets, in process: every REST command with its answer and its faults, and
+//! the gateway as a client meets it. Below the doors are the real service and the real store; only the
+//! clock and the chance are the tests' own.
+
+mod accounts;
+mod count;
+mod create;
+mod frames;
+mod gateway;
+mod groups;
+mod imports;
+mod members;
+mod membership;
+mod query;
+mod sessions;
+mod stop;
+mod testkit;
