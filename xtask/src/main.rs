@@ -1,2 +1,78 @@
-//! placeholder
-fn main() {}
+//! The development commands of Headcount: `cargo xtask test` and `cargo xtask bench`.
+
+#[cfg(feature = "bench")]
+mod bench;
+mod client_suite;
+mod clock;
+mod step;
+mod tally;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+cargo xtask test [--rust-only]   build the server, run every test, end with `N passed, N failed`
+cargo xtask bench [--quick]      measure the server end to end; quick stops at 100,000 members";
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    // Before anything is built: a build may replace the very file that is running.
+    let workspace = match Workspace::find() {
+        Ok(workspace) => workspace,
+        Err(reason) => return fail(&reason),
+    };
+    match args.as_slice() {
+        ["test"] => test::run(&workspace, test::Scope::All),
+        ["test", "--rust-only"] => test::run(&workspace, test::Scope::RustOnly),
+        ["bench", flags @ ..] if flags.iter().all(|flag| *flag == "--quick") => {
+            outcome(bench(&workspace, flags))
+        }
+        #[cfg(feature = "bench")]
+        ["bare-hyper", body] => outcome(bench::serve_bare(body)),
+        #[cfg(feature = "bench")]
+        ["load", address, request, seconds] => outcome(bench::load(address, request, seconds)),
+        _ => fail(USAGE),
+    }
+}
+
+/// Measures. The commands that measure are compiled with optimisation, this one is not.
+#[cfg(not(feature = "bench"))]
+fn bench(workspace: &Workspace, flags: &[&str]) -> Result<(), String> {
+    let args = [
+        "run",
+        "--release",
+        "--package",
+        "xtask",
+        "--features",
+        "bench",
+        "--",
+        "bench",
+    ];
+    let ended = workspace.cargo(&[&args, flags].concat()).status();
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("the bench ended with {status}")),
+        Err(error) => Err(format!("cargo cannot be started: {error}")),
+    }
+}
+
+#[cfg(feature = "bench")]
+fn bench(workspace: &Workspace, flags: &[&str]) -> Result<(), String> {
+    bench::run(workspace, !flags.is_empty())
+}
+
+fn outcome(done: Result<(), String>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => fail(&reason),
+    }
+}
+
+fn fail(reason: &str) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::FAILURE
+}
