@@ -14,5 +14,6 @@ const files = given.some((argument) => argument.endsWith('.mjs'))
       .map((name) => `tests/${name}`);
 
 process.exit(
-  node(['setup.mjs']) || node(['--test', '--test-concurrency=1', '--test-reporter=spec', ...given, ...files]),
+  node(['setup.mjs']) ||
+    node(['--test', '--test-concurrency=1', '--test-force-exit', '--test-reporter=spec', ...given, ...files]),
 );

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import tlsSigApi from 'tls-sig-api-v2';
+import { eventually } from '../lib/eventually.mjs';
 import { RawClient } from '../lib/gateway.mjs';
 import { SdkProcess } from '../lib/sdk-client.mjs';
 import { createApp, headcount, Server } from '../lib/server.mjs';
@@ -129,10 +130,15 @@ describe('UserSigs of the public libraries', () => {
     const other = await createApp(server.dataDir, []);
     const otherKey = new tlsSigApi.Api(SDKAPPID, other.key);
     const otherApp = new tlsSigApi.Api(other.id, KEY);
+    const expired = library.genUserSig('administrator', 1);
+    await eventually(async () => (await check(expired)).ErrorCode === 70001, {
+      withinMs: 4_000,
+      what: 'the expiry of a UserSig for one second',
+    });
     const cases = [
       ['', 70002],
       ['not a ticket', 70003],
-      [library.genUserSig('administrator', -1), 70001],
+      [expired, 70001],
       [otherKey.genUserSig('administrator', EXPIRE_S), 70009],
       [library.genUserSig('somebody', EXPIRE_S), 70013],
       [otherApp.genUserSig('administrator', EXPIRE_S), 70014],
