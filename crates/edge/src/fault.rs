@@ -240,7 +240,7 @@ impl From<ImportMembersError> for Fault {
         match error {
             ImportMembersError::Add(error) => error.into(),
             ImportMembersError::JoinTime(name) => Self::Parameter(format!(
-                "JoinTime of {name} must be after the group's CreateTime and not in the future"
+                "JoinTime of {name} must not be before the group's CreateTime nor in the future"
             )),
         }
     }

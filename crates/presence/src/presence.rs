@@ -302,10 +302,11 @@ impl<H> Online<H> {
 
     /// Adds the session and takes out those that do not go together with it.
     fn open(&mut self, rules: &MultiLogin, new: NewSession<H>) -> Result<(u64, Vec<Displaced<H>>), Refused> {
-        let newest_ms = self.sessions.last().map_or(0, |session| session.login_at_ms);
+        let after_newest_ms = self.sessions.last().map_or(0, |session| session.login_at_ms + 1);
         let login_at_ms = match new.arrival {
-            // Also when the wall clock went back: a login with a UserSig is always the newest.
-            Arrival::Login { now_ms } => now_ms.max(newest_ms),
+            // Also within one millisecond, and when the wall clock went back: a login with a UserSig is
+            // always the newest, so that no return of an older one can take its place.
+            Arrival::Login { now_ms } => now_ms.max(after_newest_ms),
             Arrival::Return { login_at_ms } => login_at_ms,
         };
         let displaced = displace(rules, &mut self.sessions, new.instance, new.platform, login_at_ms)?;

@@ -347,8 +347,19 @@ fn a_fresh_login_is_the_newest_also_when_the_wall_clock_went_back() {
     let mut engine = engine(MultiLoginPolicy::Single);
     login(&mut engine, ANN, device(1, Platform::Web, 9_000), &[]).unwrap();
     let fresh = login(&mut engine, ANN, device(2, Platform::Android, 4_000), &[]).unwrap();
-    assert_eq!(fresh.login_at_ms, 9_000);
+    assert_eq!(fresh.login_at_ms, 9_001);
     assert_eq!(displaced(Ok(fresh)), [(1, Displacement::OtherPlatform)]);
+}
+
+/// Two logins of one millisecond had the same rank, and a return of the first displaced the second.
+#[test]
+fn of_two_logins_in_one_millisecond_the_second_is_the_newer() {
+    let mut engine = engine(MultiLoginPolicy::Single);
+    let first = device(1, Platform::Web, 5_000);
+    login(&mut engine, ANN, first, &[]).unwrap();
+    login(&mut engine, ANN, device(2, Platform::Android, 5_000), &[]).unwrap();
+    let back = login(&mut engine, ANN, device(1, Platform::Web, 0).back(3, 5_000), &[]);
+    assert_eq!(back.unwrap_err(), Refused::NewerLogin);
 }
 
 #[test]

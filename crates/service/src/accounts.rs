@@ -140,9 +140,17 @@ impl Service {
         let deleted = |user: &Option<UserId>| user.is_some() && existed.next().unwrap_or(false);
         let outcomes = parsed.iter().map(deleted).collect();
         for name in names {
-            caller.app.verified.forget(name);
+            self.forget_usersigs(caller, name);
         }
         Ok(outcomes)
+    }
+
+    /// Forgets what was verified of a user: in the app's entry of this moment, since the app may have
+    /// changed after the call began.
+    fn forget_usersigs(&self, caller: &Caller, name: &str) {
+        if let Some(entry) = self.apps.get(caller.sdkappid()) {
+            entry.verified.forget(name);
+        }
     }
 
     /// Ends all sessions of a user and voids the UserSigs issued up to now.
@@ -160,10 +168,12 @@ impl Service {
         {
             return Err(KickError::AccountAbsent);
         }
-        caller.app.verified.forget(name);
+        self.forget_usersigs(caller, name);
+        let began_ms = self.clock.monotonic_ms();
         loop {
             let now_ms = self.clock.wall_ms();
-            if now_ms / 1000 > at_s {
+            // A wall clock that was set back must not hold the answer: a second lasts no longer than one.
+            if now_ms / 1000 > at_s || self.clock.monotonic_ms() - began_ms >= 1000 {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(1000 - now_ms % 1000)).await;

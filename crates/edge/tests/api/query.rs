@@ -290,6 +290,13 @@ async fn rates_are_limited_by_app_and_command_when_they_are_on() {
         assert_eq!(another.await, 60007);
         server.clock.advance_s(1);
     }
+    // What users send is not the backend's doing.
+    let mut ann = server.client("ann").await;
+    for _ in 0..10 {
+        let rooms = json!({ "GroupIdList": [] });
+        ann.ok("group_open_http_svc.get_group_self_member_info", rooms)
+            .await;
+    }
 }
 
 #[tokio::test]
