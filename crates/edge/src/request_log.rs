@@ -181,9 +181,13 @@ const NAME_CHARS_MAX: usize = 64;
 
 impl std::fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plain = |char: char| char.is_ascii_graphic() && !matches!(char, '"' | '\\' | '=');
+        // Nearly every name is, and is written in one piece.
+        if self.0.len() <= NAME_CHARS_MAX && self.0.chars().all(plain) {
+            return f.write_str(self.0);
+        }
         for char in self.0.chars().take(NAME_CHARS_MAX) {
-            let plain = char.is_ascii_graphic() && !matches!(char, '"' | '\\' | '=');
-            f.write_char(if plain { char } else { '?' })?;
+            f.write_char(if plain(char) { char } else { '?' })?;
         }
         Ok(())
     }

@@ -18,6 +18,10 @@ pub(super) fn describe(workspace: &Workspace) -> Vec<(&'static str, String)> {
             file("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
         ),
         (
+            "load average before",
+            file("/proc/loadavg").unwrap_or_else(unknown),
+        ),
+        (
             "commit",
             output(workspace.command("git", &["describe", "--always", "--dirty"])),
         ),

@@ -66,10 +66,12 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<(), String> {
     } else {
         (FULL, "cargo xtask bench")
     };
+    // Before the bench is itself what the machine does.
+    let machine = machine::describe(workspace);
     let report = runtime
         .block_on(measure(workspace, plan))
         .map_err(|error| format!("the bench failed: {error}"))?;
-    say(&report.markdown(command, &machine::describe(workspace)));
+    say(&report.markdown(command, &machine));
     Ok(())
 }
 
