@@ -180,6 +180,18 @@ pub(crate) fn find(service: &str, name: &str) -> Lookup {
     }
 }
 
+/// What the log calls a command that there is not.
+pub(crate) const UNKNOWN: (&str, &str) = ("?", "?");
+
+/// The names of a command for the log. What names none is not repeated: it may be a secret in the wrong
+/// place.
+pub(crate) fn known_names(service: &str, name: &str) -> (&'static str, &'static str) {
+    match find(service, name) {
+        Lookup::Found(command, service, _) => (service, command.name),
+        Lookup::UnknownCommand | Lookup::UnknownService => UNKNOWN,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -214,6 +226,16 @@ mod tests {
                 command.name
             );
         }
+    }
+
+    #[test]
+    fn the_log_repeats_no_unknown_names() {
+        assert_eq!(
+            known_names("openim", "query_online_status"),
+            ("openim", "query_online_status")
+        );
+        assert_eq!(known_names("openim", "secret"), UNKNOWN);
+        assert_eq!(known_names("secret", "kick"), UNKNOWN);
     }
 
     #[test]

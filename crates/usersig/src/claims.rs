@@ -1,3 +1,5 @@
+//! What a ticket says, and whether it is true.
+
 use std::fmt;
 
 use hmac::Mac;

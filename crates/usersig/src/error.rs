@@ -1,3 +1,5 @@
+//! Why a ticket is refused.
+
 use std::fmt;
 
 use crate::{MAX_JSON_LEN, MAX_TEXT_LEN};

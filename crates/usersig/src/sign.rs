@@ -1,3 +1,5 @@
+//! Making tickets.
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::Mac;

@@ -16,7 +16,7 @@ use super::frame::CloseCode;
 use super::message::{self, Head, Request};
 use super::push;
 use crate::answer::Answer;
-use crate::command::{Call, Callers, Family, Lookup, find};
+use crate::command::{Call, Callers, Family, Lookup, UNKNOWN, find, known_names};
 use crate::edge::Edge;
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
@@ -116,11 +116,16 @@ impl Conversation {
     }
 
     fn log(&self, head: &Head<'_>, answer: &Answer, bytes_in: usize, began_us: u64) {
-        let (service, command) = head.servcmd.split_once('.').unwrap_or((&head.servcmd, ""));
-        // A million clients that tell they are still there are no news.
-        if (service, command) == ("heartbeat", "alive") {
-            return;
-        }
+        let (service, command) = match head.servcmd.as_str() {
+            // A million clients that tell they are still there are no news.
+            "heartbeat.alive" => return,
+            "im_open_status.wslogin" => ("im_open_status", "wslogin"),
+            "im_open_status.wslogout" => ("im_open_status", "wslogout"),
+            "im_open_status.wshello" => ("im_open_status", "wshello"),
+            other => other
+                .split_once('.')
+                .map_or(UNKNOWN, |(service, name)| known_names(service, name)),
+        };
         let clock = self.edge.service.clock();
         let app = head
             .sdkappid

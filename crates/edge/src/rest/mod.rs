@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 
 use crate::answer::Answer;
-use crate::command::{Call, Callers, Family, Lookup, find};
+use crate::command::{Call, Callers, Family, Lookup, UNKNOWN, find, known_names};
 use crate::edge::Edge;
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
@@ -37,7 +37,7 @@ pub(crate) async fn handle(
     let mut bytes_in = 0;
     let answered = call(edge, peer, &head, &query, body, &mut bytes_in).await;
     let answer = answered.unwrap_or_else(|fault| fault.answer(Family::Group));
-    let (service, command) = path_names(head.uri.path()).unwrap_or(("", ""));
+    let (service, command) = path_names(head.uri.path()).map_or(UNKNOWN, |(s, c)| known_names(s, c));
     edge.log.line(&RequestLine {
         wall_ms: clock.wall_ms(),
         door: "rest",
