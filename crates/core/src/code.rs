@@ -54,8 +54,6 @@ codes! {
     GROUP_QUOTA = 10037;
     /// More members than the group may have.
     MEMBER_LIMIT = 10038;
-    /// Profile: admin permission needed.
-    PROFILE_NOT_ADMIN = 40004;
     /// Profile: a value is longer than 500 bytes.
     PROFILE_VALUE_TOO_LONG = 40601;
     /// The URL or the HTTP request could not be read.
