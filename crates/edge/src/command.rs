@@ -157,8 +157,8 @@ impl Call {
 pub(crate) enum Lookup {
     /// The command, the service name it was found by, and its place in the table.
     Found(&'static Command, &'static str, usize),
-    /// The service has no such command.
-    UnknownCommand,
+    /// This service has no such command.
+    UnknownCommand(&'static str),
     /// There is no such service.
     UnknownService,
 }
@@ -173,22 +173,29 @@ pub(crate) fn find(service: &str, name: &str) -> Lookup {
             return Lookup::Found(command, found, at);
         }
     }
-    if table.iter().any(|command| command.services.contains(&service)) {
-        Lookup::UnknownCommand
-    } else {
-        Lookup::UnknownService
+    let mut services = table.iter().flat_map(|command| command.services);
+    match services.find(|known| **known == service) {
+        Some(known) => Lookup::UnknownCommand(known),
+        None => Lookup::UnknownService,
     }
 }
 
-/// What the log calls a command that there is not.
-pub(crate) const UNKNOWN: (&str, &str) = ("?", "?");
+/// A known service has no command of the name that was called.
+pub(crate) fn no_such_command(service: &str) -> Fault {
+    Fault::code(
+        Code::UNKNOWN_COMMAND,
+        format!("{service} has no command of this name"),
+    )
+}
 
-/// The names of a command for the log. What names none is not repeated: it may be a secret in the wrong
-/// place.
-pub(crate) fn known_names(service: &str, name: &str) -> (&'static str, &'static str) {
-    match find(service, name) {
-        Lookup::Found(command, service, _) => (service, command.name),
-        Lookup::UnknownCommand | Lookup::UnknownService => UNKNOWN,
+impl Lookup {
+    /// The names for the log. What names no command is not repeated: it may be a secret in the wrong
+    /// place.
+    pub(crate) fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Found(command, service, _) => (service, command.name),
+            Self::UnknownCommand(_) | Self::UnknownService => ("?", "?"),
+        }
     }
 }
 
@@ -231,11 +238,11 @@ mod tests {
     #[test]
     fn the_log_repeats_no_unknown_names() {
         assert_eq!(
-            known_names("openim", "query_online_status"),
+            find("openim", "query_online_status").names(),
             ("openim", "query_online_status")
         );
-        assert_eq!(known_names("openim", "secret"), UNKNOWN);
-        assert_eq!(known_names("secret", "kick"), UNKNOWN);
+        assert_eq!(find("openim", "secret").names(), ("?", "?"));
+        assert_eq!(find("secret", "kick").names(), ("?", "?"));
     }
 
     #[test]
@@ -246,7 +253,7 @@ mod tests {
         ));
         assert!(matches!(
             find("group_open_http_svc", "Create_group"),
-            Lookup::UnknownCommand
+            Lookup::UnknownCommand(_)
         ));
         assert!(matches!(
             find("no_such_svc", "create_group"),

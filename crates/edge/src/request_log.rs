@@ -84,10 +84,7 @@ impl RequestLog {
             return;
         }
         // Writing to a string cannot fail.
-        let _ = match self.format {
-            LogFormat::Text => line.write_text(&mut waiting.lines),
-            LogFormat::Json => line.write_json(&mut waiting.lines),
-        };
+        let _ = line.write(self.format, &mut waiting.lines);
     }
 }
 
@@ -132,7 +129,7 @@ impl Drop for RequestLog {
 }
 
 impl RequestLine<'_> {
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+    fn write(&self, format: LogFormat, out: &mut String) -> std::fmt::Result {
         let Self {
             wall_ms,
             door,
@@ -145,32 +142,19 @@ impl RequestLine<'_> {
             ..
         } = self;
         let (caller, service, command) = (Plain(self.caller), Plain(self.service), Plain(self.command));
-        writeln!(
-            out,
-            "request time_ms={wall_ms} door={door} peer={peer} app={app} caller={caller} \
-             command={service}/{command} code={code} took_us={took_us} in={bytes_in} out={bytes_out}"
-        )
-    }
-
-    fn write_json(&self, out: &mut String) -> std::fmt::Result {
-        let Self {
-            wall_ms,
-            door,
-            peer,
-            app,
-            code,
-            took_us,
-            bytes_in,
-            bytes_out,
-            ..
-        } = self;
-        let (caller, service, command) = (Plain(self.caller), Plain(self.service), Plain(self.command));
-        writeln!(
-            out,
-            "{{\"request\":{{\"time_ms\":{wall_ms},\"door\":\"{door}\",\"peer\":\"{peer}\",\"app\":{app},\
-             \"caller\":\"{caller}\",\"command\":\"{service}/{command}\",\"code\":{code},\
-             \"took_us\":{took_us},\"in\":{bytes_in},\"out\":{bytes_out}}}}}"
-        )
+        match format {
+            LogFormat::Text => writeln!(
+                out,
+                "request time_ms={wall_ms} door={door} peer={peer} app={app} caller={caller} \
+                 command={service}/{command} code={code} took_us={took_us} in={bytes_in} out={bytes_out}"
+            ),
+            LogFormat::Json => writeln!(
+                out,
+                "{{\"request\":{{\"time_ms\":{wall_ms},\"door\":\"{door}\",\"peer\":\"{peer}\",\"app\":{app},\
+                 \"caller\":\"{caller}\",\"command\":\"{service}/{command}\",\"code\":{code},\
+                 \"took_us\":{took_us},\"in\":{bytes_in},\"out\":{bytes_out}}}}}"
+            ),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use headcount_core::limits::{ACCOUNT_DELETE_STEP, PROFILE_VALUE_BYTES_MAX};
 use headcount_directory::{Account, AccountImport, StoreError};
 
 use crate::caller::Caller;
+use crate::names::Names;
 use crate::service::Service;
 
 /// Why an account was not imported.
@@ -97,17 +98,9 @@ impl Service {
         caller: &Caller,
         names: &[String],
     ) -> Result<Vec<Option<Account>>, StoreError> {
-        let parsed: Vec<_> = names.iter().map(|name| UserId::parse(name).ok()).collect();
-        let known = parsed.iter().flatten().cloned().collect();
-        let mut found = self
-            .directory
-            .accounts(caller.sdkappid(), known)
-            .await?
-            .into_iter();
-        Ok(parsed
-            .iter()
-            .map(|user| user.as_ref().and_then(|_| found.next().flatten()))
-            .collect())
+        let names = Names::parse(names.iter().map(String::as_str));
+        let found = self.directory.accounts(caller.sdkappid(), names.known()).await?;
+        Ok(names.place(found).into_iter().map(Option::flatten).collect())
     }
 
     /// Whether each of these accounts exists, in the same order.
@@ -126,8 +119,8 @@ impl Service {
 
     /// Deletes accounts: they leave their groups and go offline. Tells, in the same order, which existed.
     pub async fn delete_accounts(&self, caller: &Caller, names: &[String]) -> Result<Vec<bool>, StoreError> {
-        let parsed: Vec<_> = names.iter().map(|name| UserId::parse(name).ok()).collect();
-        let known: Vec<_> = parsed.iter().flatten().cloned().collect();
+        let parsed = Names::parse(names.iter().map(String::as_str));
+        let known = parsed.known();
         let mut existed = Vec::with_capacity(known.len());
         for some in known.chunks(ACCOUNT_DELETE_STEP) {
             existed.extend(
@@ -136,9 +129,11 @@ impl Service {
                     .await?,
             );
         }
-        let mut existed = existed.into_iter();
-        let deleted = |user: &Option<UserId>| user.is_some() && existed.next().unwrap_or(false);
-        let outcomes = parsed.iter().map(deleted).collect();
+        let outcomes = parsed
+            .place(existed)
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect();
         for name in names {
             self.forget_usersigs(caller, name);
         }

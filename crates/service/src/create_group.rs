@@ -5,9 +5,7 @@ use headcount_core::limits::{
     GROUP_NOTIFICATION_BYTES_MAX, GROUPS_OWNED_MAX,
 };
 use headcount_core::{BadGroupId, GroupId, GroupType, InviteOption, JoinOption, Role, UserId};
-use headcount_directory::{
-    CreateGroupError as DirectoryRefusal, Group, MemberPage, NewGroup, NewMember, PageStart, StoreError,
-};
+use headcount_directory::{CreateGroupError as DirectoryRefusal, Group, NewGroup, NewMember, StoreError};
 
 use crate::caller::{Caller, Who};
 use crate::notice::News;
@@ -113,21 +111,10 @@ impl Service {
             (group, true) => self.create_with_assigned_id(group).await?,
             (group, false) => self.directory.create_group(group).await?,
         };
-        if !importing && created.members > 0 {
-            let start = PageStart::Offset(0);
-            let limit = u32::try_from(CREATE_MEMBERS_MAX + 1).unwrap_or(u32::MAX);
-            let page = MemberPage {
-                start,
-                limit,
-                roles: Vec::new(),
-            };
-            let members = self.directory.members(created.key, page).await?;
-            self.tell(
-                caller,
-                &created,
-                News::Added,
-                members.into_iter().map(|member| member.account),
-            );
+        if !importing {
+            // The group exists by now: if its members cannot be read to be told, they are not told.
+            let members = self.members_to_tell(&created).await.unwrap_or_default();
+            self.tell(caller, &created, News::Added, members);
         }
         Ok(created)
     }

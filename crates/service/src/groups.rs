@@ -114,7 +114,7 @@ impl Service {
     }
 
     /// The members of a group that is not too large to tell each of them.
-    async fn members_to_tell(&self, group: &Group) -> Result<Vec<AccountKey>, StoreError> {
+    pub(crate) async fn members_to_tell(&self, group: &Group) -> Result<Vec<AccountKey>, StoreError> {
         if !group.group_type.stores_members() || group.members > NOTIFIED_MEMBERS_MAX {
             return Ok(Vec::new());
         }

@@ -19,6 +19,7 @@ mod live;
 mod login;
 mod members;
 mod membership;
+mod names;
 mod notice;
 mod service;
 mod session;

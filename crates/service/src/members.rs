@@ -1,11 +1,12 @@
 //! Who is in a group.
 
 use headcount_core::limits::{COMMUNITY_MEMBER_PAGE_MAX, MEMBER_PAGE_MAX, ROLE_ACCOUNTS_MAX};
-use headcount_core::{AccountKey, GroupType, Role, TinyId, UserId};
+use headcount_core::{AccountKey, GroupType, Role, TinyId};
 use headcount_directory::{Member, MemberPage, PageStart, StoreError};
 
 use crate::caller::Caller;
 use crate::groups::FindGroupError;
+use crate::names::Names;
 use crate::service::Service;
 
 /// Where a page of members starts, as the caller says it.
@@ -141,15 +142,10 @@ impl Service {
         if self.acting_role(caller, &group).await?.is_none() {
             return Err(RolesError::NotPermitted("only members may ask for roles"));
         }
-        let parsed: Vec<_> = users.iter().map(|name| UserId::parse(name).ok()).collect();
-        let known = parsed.iter().flatten().cloned().collect();
-        let mut found = self.directory.member_of(group.key, known).await?.into_iter();
-        let role_of = |user: &Option<UserId>| user.as_ref().and_then(|_| found.next().flatten());
-        Ok(parsed
-            .iter()
-            .map(role_of)
-            .map(|member| member.map(|member| member.role))
-            .collect())
+        let names = Names::parse(users.iter().map(String::as_str));
+        let found = self.directory.member_of(group.key, names.known()).await?;
+        let role = |member: Option<Option<Member>>| member.flatten().map(|member| member.role);
+        Ok(names.place(found).into_iter().map(role).collect())
     }
 }
 

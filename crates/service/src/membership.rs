@@ -7,6 +7,7 @@ use headcount_directory::{AddMembersError, AddedMember, Group, NewMember, StoreE
 
 use crate::caller::{Caller, Who};
 use crate::groups::FindGroupError;
+use crate::names::Names;
 use crate::notice::News;
 use crate::service::Service;
 
@@ -218,27 +219,23 @@ impl Service {
         group: &Group,
         wanted: &[(&str, Role, Option<u64>)],
     ) -> Result<Vec<AddedMember>, AddError> {
-        // A name that is no UserID has no account; it fails alone, like any other without one.
-        let parsed: Vec<_> = wanted.iter().map(|(name, ..)| UserId::parse(name).ok()).collect();
-        let members = parsed
-            .iter()
+        let names = Names::parse(wanted.iter().map(|&(name, ..)| name));
+        let members = names
+            .each()
             .zip(wanted)
             .filter_map(|(user, &(_, role, joined_at_s))| {
                 Some(NewMember {
-                    user: user.clone()?,
+                    user: user?.clone(),
                     role,
                     joined_at_s,
                 })
             });
         let added = self
             .directory
-            .add_members(group.key, members.collect(), self.clock.wall_s());
-        let mut added = added.await?.into_iter();
-        let mut outcome = |user: &Option<UserId>| user.as_ref().and_then(|_| added.next());
-        let outcomes: Vec<_> = parsed
-            .iter()
-            .map(|user| outcome(user).unwrap_or(AddedMember::AccountAbsent))
-            .collect();
+            .add_members(group.key, members.collect(), self.clock.wall_s())
+            .await?;
+        let outcome = |added: Option<AddedMember>| added.unwrap_or(AddedMember::AccountAbsent);
+        let outcomes: Vec<_> = names.place(added).into_iter().map(outcome).collect();
         let all_absent = outcomes
             .iter()
             .all(|outcome| *outcome == AddedMember::AccountAbsent);
@@ -262,7 +259,7 @@ impl Service {
         if users.len() > REMOVE_MEMBERS_MAX {
             return Err(RemoveError::TooMany);
         }
-        let users: Vec<_> = users.iter().filter_map(|name| UserId::parse(name).ok()).collect();
+        let users = Names::parse(users.iter().map(String::as_str)).known();
         if group.owner.as_ref().is_some_and(|owner| users.contains(owner)) {
             return Err(RemoveError::NotPermitted(
                 "the owner cannot be removed: change the owner first",

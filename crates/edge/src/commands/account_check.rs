@@ -1,11 +1,10 @@
 //! account_check (1047/34956): which accounts exist.
 
-use headcount_core::limits::ACCOUNTS_PER_CALL_MAX;
 use headcount_service::AccountState;
 use serde::{Deserialize, Serialize};
 
 use super::LOGIN_SVC;
-use super::account_delete::Item;
+use super::account_delete::{Item, batch};
 use crate::command::{Call, Callers, Command, Family};
 use crate::fault::Fault;
 use crate::wire::Object;
@@ -43,16 +42,7 @@ struct Status {
 }
 
 async fn account_check(call: Call, request: Request) -> Result<Checked, Fault> {
-    if !(1..=ACCOUNTS_PER_CALL_MAX).contains(&request.items.len()) {
-        return Err(Fault::Parameter(
-            "CheckItem must name 1 to 100 accounts".to_owned(),
-        ));
-    }
-    let names: Vec<_> = request
-        .items
-        .into_iter()
-        .map(|Object(item)| item.user.0)
-        .collect();
+    let names = batch("CheckItem", request.items)?;
     let states = call.service.check_accounts(&call.caller, &names).await?;
     let result = |(user, state)| Status {
         user,

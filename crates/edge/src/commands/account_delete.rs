@@ -30,6 +30,16 @@ pub(super) struct Item {
     pub(super) user: Account,
 }
 
+/// The names of a batch, which must not be empty nor too long.
+pub(super) fn batch(field: &str, items: Vec<Object<Item>>) -> Result<Vec<String>, Fault> {
+    if !(1..=ACCOUNTS_PER_CALL_MAX).contains(&items.len()) {
+        return Err(Fault::Parameter(format!(
+            "{field} must name 1 to {ACCOUNTS_PER_CALL_MAX} accounts"
+        )));
+    }
+    Ok(items.into_iter().map(|Object(item)| item.user.0).collect())
+}
+
 #[derive(Serialize)]
 struct Deleted {
     #[serde(rename = "ResultItem")]
@@ -47,16 +57,7 @@ struct Outcome {
 }
 
 async fn account_delete(call: Call, request: Request) -> Result<Deleted, Fault> {
-    if !(1..=ACCOUNTS_PER_CALL_MAX).contains(&request.items.len()) {
-        return Err(Fault::Parameter(
-            "DeleteItem must name 1 to 100 accounts".to_owned(),
-        ));
-    }
-    let names: Vec<_> = request
-        .items
-        .into_iter()
-        .map(|Object(item)| item.user.0)
-        .collect();
+    let names = batch("DeleteItem", request.items)?;
     let existed = call.service.delete_accounts(&call.caller, &names).await?;
     let outcome = |(user, existed)| {
         let (code, info) = if existed {

@@ -16,7 +16,7 @@ use super::frame::CloseCode;
 use super::message::{self, Head, Request};
 use super::push;
 use crate::answer::Answer;
-use crate::command::{Call, Callers, Family, Lookup, UNKNOWN, find, known_names};
+use crate::command::{Call, Callers, Family, Lookup, find, no_such_command};
 use crate::edge::Edge;
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
@@ -122,9 +122,7 @@ impl Conversation {
             "im_open_status.wslogin" => ("im_open_status", "wslogin"),
             "im_open_status.wslogout" => ("im_open_status", "wslogout"),
             "im_open_status.wshello" => ("im_open_status", "wshello"),
-            other => other
-                .split_once('.')
-                .map_or(UNKNOWN, |(service, name)| known_names(service, name)),
+            other => command_of(other).names(),
         };
         let clock = self.edge.service.clock();
         let app = head
@@ -247,19 +245,9 @@ impl Conversation {
 
     async fn try_command(&self, request: &Request<'_>) -> Result<Answer, Fault> {
         let caller = self.sender(&request.head).await?;
-        let (service, name) = request
-            .head
-            .servcmd
-            .split_once('.')
-            .unwrap_or((&request.head.servcmd, ""));
-        let (command, service_name) = match find(service, name) {
+        let (command, service_name) = match command_of(&request.head.servcmd) {
             Lookup::Found(command, service_name, _) => (command, service_name),
-            Lookup::UnknownCommand => {
-                return Err(Fault::code(
-                    Code::UNKNOWN_COMMAND,
-                    format!("{service} has no command of this name"),
-                ));
-            }
+            Lookup::UnknownCommand(service) => return Err(no_such_command(service)),
             Lookup::UnknownService => {
                 return Err(Fault::code(Code::PATH_WRONG, "there is no service of this name"));
             }
@@ -278,6 +266,12 @@ impl Conversation {
         };
         Ok((command.run)(call).answer().await)
     }
+}
+
+/// The command that a `servcmd` names.
+fn command_of(servcmd: &str) -> Lookup {
+    let (service, name) = servcmd.split_once('.').unwrap_or((servcmd, ""));
+    find(service, name)
 }
 
 /// The app of a head; a number that is none belongs to no app.

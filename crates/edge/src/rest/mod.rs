@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 
 use crate::answer::Answer;
-use crate::command::{Call, Callers, Family, Lookup, UNKNOWN, find, known_names};
+use crate::command::{Call, Callers, Family, Lookup, find, no_such_command};
 use crate::edge::Edge;
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
@@ -34,10 +34,12 @@ pub(crate) async fn handle(
     let began_us = clock.monotonic_us();
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or_default());
+    let path = head.uri.path();
+    let found = path_names(path).map_or(Lookup::UnknownService, |(service, name)| find(service, name));
     let mut bytes_in = 0;
-    let answered = call(edge, peer, &head, &query, body, &mut bytes_in).await;
+    let answered = call(edge, peer, &head.method, found, &query, body, &mut bytes_in).await;
     let answer = answered.unwrap_or_else(|fault| fault.answer(Family::Group));
-    let (service, command) = path_names(head.uri.path()).map_or(UNKNOWN, |(s, c)| known_names(s, c));
+    let (service, command) = found.names();
     edge.log.line(&RequestLine {
         wall_ms: clock.wall_ms(),
         door: "rest",
@@ -57,16 +59,15 @@ pub(crate) async fn handle(
 async fn call(
     edge: &Arc<Edge>,
     peer: IpAddr,
-    head: &http::request::Parts,
+    method: &Method,
+    found: Lookup,
     query: &Result<Query<'_>, Fault>,
     body: Incoming,
     bytes_in: &mut usize,
 ) -> Result<Answer, Fault> {
-    if head.method != Method::POST {
+    if *method != Method::POST {
         return Err(Fault::code(Code::HTTP_PARSE, "HTTP parse Error"));
     }
-    let (service, name) = path_names(head.uri.path()).ok_or_else(path_wrong)?;
-    let found = find(service, name);
     if matches!(found, Lookup::UnknownService) {
         return Err(path_wrong());
     }
@@ -78,11 +79,10 @@ async fn call(
             "identifier is not an admin of this app: call with an admin's UserSig",
         ));
     };
-    let Lookup::Found(command, service_name, place) = found else {
-        return Err(Fault::code(
-            Code::UNKNOWN_COMMAND,
-            format!("{service} has no command of this name"),
-        ));
+    let (command, service_name, place) = match found {
+        Lookup::Found(command, service_name, place) => (command, service_name, place),
+        Lookup::UnknownCommand(service) => return Err(no_such_command(service)),
+        Lookup::UnknownService => return Err(path_wrong()),
     };
     if command.callers == Callers::User {
         return Err(Fault::code(
