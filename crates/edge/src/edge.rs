@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headcount_core::{Platform, PlatformClass};
 use headcount_service::Service;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::rate::{Limiter, RateLimits};
@@ -82,6 +82,12 @@ impl Edge {
             stop,
             tasks: TaskTracker::new(),
         })
+    }
+
+    /// Stops everything when it is dropped: for a thread without which there is no serving.
+    #[must_use]
+    pub fn stop_on_drop(&self) -> DropGuard {
+        self.stop.clone().drop_guard()
     }
 
     /// Waits until every connection has ended. Only after `stop` was cancelled do they end by themselves.
