@@ -129,7 +129,7 @@ pub const STORE_LOG_BYTES_KEPT: u64 = 64 << 20;
 
 /// Rows of a file that an import writes in one transaction. More of them touch each page of the database
 /// less often; fewer are lost work when it is stopped.
-pub const IMPORT_BATCH_ROWS: usize = 100_000;
+pub const IMPORT_BATCH_ROWS: usize = 250_000;
 /// Bytes of the database that an import keeps in memory.
 pub const IMPORT_CACHE_BYTES: u32 = 256 << 20;
 /// Groups that an import of members remembers, so that each is looked up once.

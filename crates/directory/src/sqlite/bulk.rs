@@ -3,6 +3,7 @@
 //! What makes it fast is order: the rows of a batch are sorted before they are looked up and before they
 //! are written, so that each page of an index is visited once, and one sync of the disk covers them all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread::JoinHandle;
 
@@ -211,22 +212,19 @@ impl MemberBatch<'_> {
         let members = self.members;
         let mut roomy = Vec::new();
         let mut tight = Vec::new();
-        for places in places.chunk_by_mut(|&a, &b| members[a].group == members[b].group) {
+        for places in places.chunk_by(|&a, &b| members[a].group == members[b].group) {
             let group = members[places[0]].group;
             match members::seats(self.transaction, group)? {
                 None => self.refuse(places, BulkRefusal::GroupGone),
-                Some(seats) if places.len() <= seats.room() as usize => roomy.push((group, places)),
+                Some(seats) if places.len() <= seats.room() as usize => roomy.extend_from_slice(places),
                 Some(seats) => tight.push((group, places, seats.room())),
             }
         }
         if self.unknown == UnknownAccount::Made {
-            let certain = roomy.iter().flat_map(|(_, places)| places.iter().copied());
-            self.make_accounts(certain.collect())?;
+            self.make_accounts(roomy.clone())?;
         }
         let mut insert = self.transaction.prepare_cached(members::INSERT)?;
-        for (group, places) in roomy {
-            self.add_to_roomy(&mut insert, group, places)?;
-        }
+        self.add_to_roomy(&mut insert, roomy)?;
         for (group, places, room) in tight {
             self.add_to_tight(&mut insert, group, places, room)?;
         }
@@ -262,23 +260,29 @@ impl MemberBatch<'_> {
         accounts::insert(self.transaction, self.app, &import, self.now_s)
     }
 
-    /// There is room for all: in the order of their keys.
+    /// There is room for all: by account and then by group. So the index by account is walked through once,
+    /// and the table, which is ordered by group, once in each group at the same time.
     fn add_to_roomy(
         &mut self,
         insert: &mut CachedStatement<'_>,
-        group: GroupKey,
-        places: &mut [usize],
+        mut places: Vec<usize>,
     ) -> rusqlite::Result<()> {
         // Stable, so that of two rows of one member the first holds.
-        places.sort_by_key(|&place| self.keys[place]);
-        let mut added = 0;
-        for &place in &*places {
+        places.sort_by_key(|&place| (self.keys[place], self.members[place].group));
+        let mut added = BTreeMap::new();
+        for place in places {
             match self.keys[place] {
                 None => self.refuse(&[place], BulkRefusal::AccountAbsent),
-                Some(key) => added += self.insert(insert, place, key)?,
+                Some(key) => {
+                    *added.entry(self.members[place].group).or_default() +=
+                        self.insert(insert, place, key)?;
+                }
             }
         }
-        members::add_to_number(self.transaction, group, added)
+        for (group, added) in added {
+            members::add_to_number(self.transaction, group, added)?;
+        }
+        Ok(())
     }
 
     /// There may not be room for all: in the order given, and whoever is a member already needs none.

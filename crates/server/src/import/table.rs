@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord};
+use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 
 use super::Source;
 use crate::Failure;
@@ -41,6 +41,7 @@ pub(super) struct Fault {
 /// A file, read line by line.
 pub(super) struct Table {
     reader: Reader<Box<dyn Read + Send>>,
+    ends_in_cr_lf: bool,
     columns: &'static [Column],
     /// Where in a line each of the columns stands.
     places: Vec<Option<usize>>,
@@ -74,8 +75,11 @@ impl Table {
             .from_reader(input);
         let header = reader.headers().map_err(|error| error.to_string())?;
         let places = places(header, columns)?;
+        // The reader stops at a CR and takes the LF after it with the next record.
+        let ends_in_cr_lf = reader.position().line() == 1;
         Ok(Self {
             reader,
+            ends_in_cr_lf,
             columns,
             places,
             record: StringRecord::new(),
@@ -84,16 +88,39 @@ impl Table {
 
     /// The next line, or why it cannot be understood; `None` after the last.
     pub(super) fn next(&mut self) -> Result<Option<Result<Row<'_>, Fault>>, Failure> {
-        match self.reader.read_record(&mut self.record) {
+        let begun = self.reader.position().line();
+        let read = self.reader.read_record(&mut self.record);
+        let line = self.line(begun);
+        match read {
             Ok(false) => Ok(None),
             Ok(true) => Ok(Some(Ok(Row {
-                line: line(self.record.position()),
+                line,
                 columns: self.columns,
                 places: &self.places,
                 record: &self.record,
             }))),
-            Err(error) => fault(&error).map(|fault| Some(Err(fault))),
+            Err(error) => {
+                let reason = fault(&error)?;
+                Ok(Some(Err(Fault { line, reason })))
+            }
         }
+    }
+
+    /// The number of the line where the record begins that was just read. The reader tells where it began
+    /// to look for the record, which is before empty lines and, where lines end in CR LF, before an LF.
+    fn line(&self, begun: u64) -> u64 {
+        let reached = self.reader.position().line();
+        let breaks_inside = self
+            .record
+            .as_slice()
+            .bytes()
+            .filter(|&byte| byte == b'\n')
+            .count() as u64;
+        let line = reached.saturating_sub(breaks_inside);
+        // The last line of a file may end without an LF. (After an empty line it is then told as the one
+        // before: the reader does not say how many it passed over.)
+        let past_the_end = !self.ends_in_cr_lf && line > begun;
+        line - u64::from(past_the_end)
     }
 }
 
@@ -125,26 +152,17 @@ impl<'a> Row<'a> {
     }
 }
 
-fn line(position: Option<&Position>) -> u64 {
-    position.map_or(0, Position::line)
-}
-
-/// A line that cannot be understood; an error of the file itself ends the import.
-fn fault(error: &csv::Error) -> Result<Fault, Failure> {
-    let (position, reason) = match error.kind() {
+/// Why a line cannot be understood; an error of the file itself ends the import.
+fn fault(error: &csv::Error) -> Result<String, Failure> {
+    match error.kind() {
         ErrorKind::UnequalLengths {
-            pos,
-            expected_len,
-            len,
-        } => (
-            pos.clone(),
-            format!("it has {len} cells, and there are {expected_len} columns"),
-        ),
-        ErrorKind::Utf8 { pos, .. } => (pos.clone(), "it is not UTF-8".to_owned()),
-        _ => return Err(Failure(format!("the file cannot be read further: {error}"))),
-    };
-    let line = line(position.as_ref());
-    Ok(Fault { line, reason })
+            expected_len, len, ..
+        } => Ok(format!(
+            "it has {len} cells, and there are {expected_len} columns"
+        )),
+        ErrorKind::Utf8 { .. } => Ok("it is not UTF-8".to_owned()),
+        _ => Err(Failure(format!("the file cannot be read further: {error}"))),
+    }
 }
 
 fn places(header: &StringRecord, columns: &[Column]) -> Result<Vec<Option<usize>>, String> {
@@ -179,5 +197,31 @@ fn unknown(name: &str, columns: &[Column]) -> String {
     match nearest {
         Some(nearest) => format!("unknown column {name:?}: did you mean {}?", nearest.name),
         None => format!("unknown column {name:?}: the columns are {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &[Column] = &[Column::required("a"), Column::optional("b")];
+
+    #[test]
+    fn lines_are_numbered_as_an_editor_does() {
+        let lf = "b,a\n1,2\n\n3,4\nshort\n\"5\n\n\",6\n\n\n7,8\n9,0\n";
+        let unterminated = lf.trim_end();
+        for file in [
+            lf,
+            unterminated,
+            &lf.replace('\n', "\r\n"),
+            &unterminated.replace('\n', "\r\n"),
+        ] {
+            let mut table = Table::new(Box::new(io::Cursor::new(file.to_owned())), COLUMNS).unwrap();
+            let mut numbers = Vec::new();
+            while let Some(row) = table.next().unwrap() {
+                numbers.push(row.map_or_else(|fault| fault.line, |row| row.line));
+            }
+            assert_eq!(numbers, [2, 4, 5, 6, 11, 12], "{file:?}");
+        }
     }
 }
