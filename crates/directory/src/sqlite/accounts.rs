@@ -130,15 +130,14 @@ pub(crate) fn insert(
     now_s: u64,
 ) -> rusqlite::Result<AccountKey> {
     let AccountImport { user, nick, face_url } = import;
-    connection
+    let key = connection
         .prepare_cached(
             "INSERT INTO account (app, user, nick, face_url, created_s)
-             VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?5) RETURNING id",
+             VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?5)",
         )?
-        .query_row(
-            params![app.0, user.as_str(), nick, face_url, integer(now_s)],
-            |row| get(row, 0),
-        )
+        .insert(params![app.0, user.as_str(), nick, face_url, integer(now_s)])?;
+    // Keys are given out from 1 on.
+    Ok(AccountKey(key.unsigned_abs()))
 }
 
 /// Voids UserSigs issued up to `at_s` and reports up to when they are void now.

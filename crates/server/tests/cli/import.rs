@@ -1,7 +1,9 @@
 //! Importing from CSV files into a folder without a server.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,7 +25,7 @@ impl Stand {
         Self { folder, app }
     }
 
-    fn data(&self) -> std::path::PathBuf {
+    fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -302,6 +304,38 @@ fn members_of_one_group_with_new_accounts() {
     assert_eq!(made, "members: 2 added, 1 there already, 2 accounts made");
     stand.audit();
     assert_eq!(stand.group("room")["MemberNum"], 2);
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let stand = Stand::new();
+    let (data, app) = (stand.data(), stand.app.sdkappid.to_string());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_headcount"))
+        .args([
+            "import",
+            "accounts",
+            "-",
+            "--data-dir",
+            text(&data),
+            "--sdkappid",
+            &app,
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"UserID\nalice\nbob\n")
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && stdout.starts_with("accounts: 2 added; "),
+        "{stdout}"
+    );
 }
 
 #[test]
