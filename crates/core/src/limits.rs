@@ -111,6 +111,8 @@ pub const STORE_SWEEP_ROWS_MAX: usize = 1_000;
 pub const STORE_SWEEP_PATIENCE: u32 = 8;
 /// Reads of the directory at once.
 pub const STORE_READERS_MAX: usize = 4;
+/// Reads of the directory that wait or are under way; further ones wait before the queue.
+pub const STORE_READS_WAITING_MAX: usize = 1_024;
 /// Bytes of the database that the directory's writer keeps in memory: too few make it write pages twice
 /// when a bulk command touches many.
 pub const STORE_WRITER_CACHE_BYTES: u32 = 64 << 20;
@@ -126,6 +128,11 @@ pub const STORE_LOG_PAGES_MAX: u32 = 64_000;
 pub const STORE_LOG_RESTART_MS_MAX: u64 = 100;
 /// Bytes that the directory's log file keeps on disk when it is started over.
 pub const STORE_LOG_BYTES_KEPT: u64 = 64 << 20;
+
+/// Connections that wait to be accepted, for each listener; `net.core.somaxconn` may be lower.
+pub const LISTEN_BACKLOG: u32 = 4_096;
+/// Threads that hold connections.
+pub const WORKERS_MAX: usize = 256;
 
 /// How long a stopping server waits for its connections.
 pub const SHUTDOWN_GRACE_MS: u64 = 10_000;

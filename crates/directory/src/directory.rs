@@ -17,6 +17,9 @@ pub trait CommitSink: Send + Sync + 'static {
     fn committed(&self, changes: &[Change]);
 }
 
+/// Told whose groups a login is about to read.
+pub type Announce = Box<dyn FnOnce(AccountKey) + Send>;
+
 /// The durable truth. Times are Unix seconds, given by the caller.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
@@ -45,6 +48,21 @@ pub trait Directory: Send + Sync + 'static {
 
     /// What a login has to know of its account, in one consistent read; `None` when it is gone.
     async fn login_facts(&self, account: AccountKey) -> Result<Option<LoginFacts>, StoreError>;
+
+    /// The facts of a user who logs in, of a new account when there was none; `None` when the account was
+    /// deleted meanwhile. `announce` is called as soon as the account is known, and before its groups are
+    /// read, from any thread; it must not block.
+    async fn login(
+        &self,
+        app: SdkAppId,
+        user: UserId,
+        now_s: u64,
+        announce: Announce,
+    ) -> Result<Option<LoginFacts>, StoreError> {
+        let account = self.ensure_account(app, user, now_s).await?;
+        announce(account.key);
+        self.login_facts(account.key).await
+    }
 
     /// Deletes accounts with their memberships; groups they own stay, without an owner. Tells, in the
     /// same order, which of the users existed. Reports `Left` for each membership, then `AccountDeleted`.

@@ -16,7 +16,7 @@ mod directory;
 mod model;
 pub mod sqlite;
 
-pub use directory::{CommitSink, Directory, Snapshot};
+pub use directory::{Announce, CommitSink, Directory, Snapshot};
 pub use model::{
     Account, AccountImport, AddMembersError, AddedMember, CreateAppError, CreateGroupError, Group,
     JoinedGroup, JoinedGroups, JoinedQuery, LoginFacts, Member, MemberPage, NewGroup, NewMember, PageStart,

@@ -4,12 +4,14 @@ use headcount_core::Code;
 use headcount_core::limits::ANSWER_BYTES_MAX;
 use serde::Serialize;
 
+use crate::body::Text;
+
 /// A finished answer and the code in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) code: Code,
     /// The JSON text.
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Text,
 }
 
 /// The start of every successful answer; fields of a command follow, and then the closing brace.
@@ -28,7 +30,7 @@ struct Failure<'a> {
 impl Answer {
     /// Success, with the fields of `fields`: a struct or a map.
     pub(crate) fn ok(fields: &impl Serialize) -> Self {
-        let mut body = Vec::with_capacity(128);
+        let mut body = Text::new();
         body.extend_from_slice(OK);
         Self {
             code: Code::OK,
@@ -38,7 +40,7 @@ impl Answer {
 
     /// The answer to the main command: written by hand, since it is most of what a server sends.
     pub(crate) fn online_member_num(online: u32) -> Self {
-        let mut body = Vec::with_capacity(96);
+        let mut body = Text::new();
         body.extend_from_slice(OK);
         body.extend_from_slice(br#","OnlineMemberNum":"#);
         let mut digits = [0; 10];
@@ -60,7 +62,7 @@ impl Answer {
             code: code.0,
         };
         // The envelope is three plain fields: writing it to memory cannot fail.
-        let mut body = serde_json::to_vec(&failure).unwrap_or_default();
+        let mut body = Text::from_vec(serde_json::to_vec(&failure).unwrap_or_default());
         body.pop();
         Self {
             code,
@@ -79,7 +81,7 @@ impl Answer {
 }
 
 /// Appends the fields of an object to an envelope whose last brace is still missing.
-fn with_fields(mut body: Vec<u8>, fields: &impl Serialize) -> Vec<u8> {
+fn with_fields(mut body: Text, fields: &impl Serialize) -> Text {
     let start = body.len();
     let written = serde_json::to_writer(&mut body, fields);
     debug_assert!(written.is_ok(), "an answer's fields can be written");
@@ -146,7 +148,9 @@ mod tests {
             online: u32,
         }
         for online in [0, 7, 10, 999_999, 1_000_000, u32::MAX] {
-            assert_eq!(Answer::online_member_num(online), Answer::ok(&Fields { online }));
+            let answer = Answer::online_member_num(online);
+            assert_eq!(answer, Answer::ok(&Fields { online }));
+            assert!(!answer.body.spilled(), "it fits in without an allocation");
         }
     }
 

@@ -2,15 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use headcount_core::Code;
-use headcount_service::{Caller, Service};
+use headcount_service::Caller;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::answer::Answer;
+use crate::edge::ServiceHold;
 use crate::fault::Fault;
 use crate::wire;
 
@@ -83,7 +83,7 @@ pub(crate) struct Command {
 /// One call of a command.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) service: Arc<Service>,
+    pub(crate) service: ServiceHold,
     pub(crate) caller: Caller,
     /// Which of the command's services it was called by.
     pub(crate) service_name: &'static str,

@@ -1,11 +1,12 @@
 //! What both doors share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_core::{Platform, PlatformClass};
 use headcount_service::Service;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::rate::{Limiter, RateLimits};
@@ -84,9 +85,51 @@ impl Edge {
         })
     }
 
+    /// Stops everything when it is dropped: for a thread without which there is no serving.
+    #[must_use]
+    pub fn stop_on_drop(&self) -> DropGuard {
+        self.stop.clone().drop_guard()
+    }
+
     /// Waits until every connection has ended. Only after `stop` was cancelled do they end by themselves.
     pub async fn closed(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+/// One listener's hold on the edge. Listeners are served by threads of their own, and each counts its
+/// references by itself: a count that all share would cost every call more than its own work.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    edge: Arc<Edge>,
+    /// Cancelled with the edge's.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Listening {
+    pub(crate) fn new(edge: Arc<Edge>) -> Arc<Self> {
+        let stop = edge.stop.child_token();
+        Arc::new(Self { edge, stop })
+    }
+}
+
+impl Deref for Listening {
+    type Target = Edge;
+
+    fn deref(&self) -> &Edge {
+        &self.edge
+    }
+}
+
+/// A listener's hold on the service, for one call.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceHold(pub(crate) Arc<Listening>);
+
+impl Deref for ServiceHold {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.0.service
     }
 }

@@ -4,8 +4,10 @@
 //! REST is called by an app's backend with an admin's UserSig, the gateway by users who logged in.
 
 mod answer;
+mod body;
 mod command;
 mod commands;
+mod connection;
 mod edge;
 mod fault;
 mod gateway;

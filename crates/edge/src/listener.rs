@@ -1,23 +1,18 @@
-//! Accepting connections: plain or TLS, HTTP/1.1 or HTTP/2, and WebSocket out of either's first version.
+//! Accepting connections, plain or TLS.
 
-use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use headcount_core::limits::{REQUEST_HEAD_MS_MAX, TLS_HANDSHAKE_MS_MAX};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use headcount_core::limits::TLS_HANDSHAKE_MS_MAX;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
-use crate::edge::Edge;
-use crate::{gateway, ops, rest};
+use crate::connection;
+use crate::edge::{Edge, Listening};
 
 /// Which door a listener leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +62,11 @@ pub async fn serve(
     tls: Option<Arc<Tls>>,
     places: Arc<Semaphore>,
 ) {
+    let listening = Listening::new(edge);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
-            () = edge.stop.cancelled() => return,
+            () = listening.stop.cancelled() => return,
         };
         let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
@@ -80,18 +76,23 @@ pub async fn serve(
                 continue;
             }
         };
-        let (served, tls) = (Arc::clone(&edge), tls.clone());
-        edge.tasks.spawn(async move {
-            match tls {
-                None => connection(served, door, stream, peer.ip(), place).await,
-                Some(tls) => {
+        let served = Arc::clone(&listening);
+        match &tls {
+            None => drop(
+                listening
+                    .tasks
+                    .spawn(connection::serve(served, door, stream, peer.ip(), place)),
+            ),
+            Some(tls) => {
+                let handshake = tls.acceptor().accept(stream);
+                listening.tasks.spawn(async move {
                     let limit = Duration::from_millis(TLS_HANDSHAKE_MS_MAX);
-                    if let Ok(Ok(stream)) = tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
-                        connection(served, door, stream, peer.ip(), place).await;
+                    if let Ok(Ok(stream)) = tokio::time::timeout(limit, handshake).await {
+                        connection::serve(served, door, stream, peer.ip(), place).await;
                     }
-                }
+                });
             }
-        });
+        }
     }
 }
 
@@ -106,45 +107,4 @@ async fn accept(
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
     Ok((stream, peer, place))
-}
-
-async fn connection<S>(edge: Arc<Edge>, door: Door, stream: S, peer: IpAddr, place: OwnedSemaphorePermit)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let place = Arc::new(place);
-    let service = {
-        let edge = Arc::clone(&edge);
-        service_fn(move |request| {
-            let (edge, place) = (Arc::clone(&edge), Arc::clone(&place));
-            async move {
-                Ok::<_, Infallible>(match door {
-                    Door::Ops => ops::handle(&edge, request).await,
-                    Door::Public if gateway::is_path(request.uri().path()) => {
-                        gateway::upgrade(&edge, peer, request, place)
-                    }
-                    Door::Public => rest::handle(&edge, peer, request).await,
-                })
-            }
-        })
-    };
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(REQUEST_HEAD_MS_MAX));
-    builder.http2().timer(TokioTimer::new());
-    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = edge.stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    // What a client does to its own connection is its own business.
-    if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "a connection ended early");
-    }
 }

@@ -1,18 +1,15 @@
 //! The operators' listener: health, and the audit.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use headcount_service::{AuditReport, Difference};
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
+use crate::body::{self, Body};
 use crate::edge::Edge;
 
 /// Answers one request.
-pub(crate) async fn handle(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(crate) async fn handle(edge: &Edge, request: Request<Incoming>) -> Response<Body> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz") => reply(StatusCode::OK, &json!({ "status": "ok" })),
         (&Method::POST, "/audit") => match edge.service.audit().await {
@@ -54,8 +51,8 @@ fn report_json(report: &AuditReport) -> Value {
     })
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(format!("{body}\n")));
+fn reply(status: StatusCode, value: &Value) -> Response<Body> {
+    let mut response = Response::new(body::whole(format!("{value}\n").into_bytes()));
     *response.status_mut() = status;
     let json = header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

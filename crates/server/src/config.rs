@@ -17,6 +17,7 @@ use headcount_service::{Regions, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::room::Room;
 
 /// The flags of `headcount serve`.
 #[derive(Args, Clone, Debug, Default)]
@@ -81,6 +82,7 @@ pub(crate) struct Config {
     multi_login: MultiLoginConfig,
     rate_limits: RateLimitsConfig,
     limits: LimitsConfig,
+    workers: WorkersConfig,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -139,6 +141,15 @@ struct LimitsConfig {
     group_members_max: u32,
 }
 
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct WorkersConfig {
+    /// Threads that hold connections; 0 is one for each core.
+    threads: usize,
+    /// Whether each has a table of open files of its own.
+    own_files: bool,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -154,6 +165,7 @@ impl Default for Config {
             multi_login: MultiLoginConfig::default(),
             rate_limits: RateLimitsConfig::default(),
             limits: LimitsConfig::default(),
+            workers: WorkersConfig::default(),
         }
     }
 }
@@ -234,6 +246,9 @@ impl Config {
                 return Err(format!("multi_login.{name} must be between 1 and 100"));
             }
         }
+        if self.workers.threads > limits::WORKERS_MAX {
+            return Err(format!("workers.threads must be at most {}", limits::WORKERS_MAX));
+        }
         if self.rate_limits.default_per_s == 0 || self.rate_limits.commands.values().any(|&per_s| per_s == 0)
         {
             return Err("rate_limits must allow at least one call a second".to_owned());
@@ -254,16 +269,29 @@ impl Config {
         self.tls_cert.clone().zip(self.tls_key.clone())
     }
 
-    /// How many connections to hold at once, when the process may open so many files.
-    pub(crate) fn connections_max(&self, open_files_max: u64) -> usize {
-        /// Files that are not connections: the database and its log for each reader, listeners, logs.
-        const OWN_FILES: u64 = 64;
-        let possible = usize::try_from(open_files_max.saturating_sub(OWN_FILES)).unwrap_or(usize::MAX);
-        let possible = possible.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
-        match self.limits.connections_max {
-            0 => possible,
-            wanted => wanted.min(possible),
+    /// Threads that hold connections.
+    pub(crate) fn workers(&self) -> usize {
+        match self.workers.threads {
+            0 => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(limits::WORKERS_MAX),
+            threads => threads,
         }
+    }
+
+    /// Whether each of them has a table of open files of its own.
+    pub(crate) fn own_files(&self) -> bool {
+        self.workers.own_files
+    }
+
+    /// How many connections fit, when the process may open so many files.
+    pub(crate) fn room(&self, open_files_max: u64) -> Room {
+        Room::new(
+            self.workers(),
+            self.own_files(),
+            open_files_max,
+            self.limits.connections_max,
+        )
     }
 
     /// The part for the presence engine.

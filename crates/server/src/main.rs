@@ -5,10 +5,12 @@ mod audit;
 mod clock;
 mod config;
 mod first_start;
+mod room;
 mod serve;
 mod state_file;
 mod tls;
 mod usersig;
+mod workers;
 
 use std::fmt;
 use std::process::ExitCode;

@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::{Config, ServeFlags};
+use crate::room::Room;
 use crate::state_file::{ServerState, StateFile};
+use crate::workers::Workers;
 use crate::{Failure, app, first_start, tls};
 
 /// Connections that operators may have at once.
@@ -29,11 +31,17 @@ const OPS_CONNECTIONS_MAX: usize = 64;
 pub(crate) fn run(flags: &ServeFlags) -> Result<ExitCode, Failure> {
     let config = Config::load(flags)?;
     start_log(config.log_format());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // For everything but the public connections, which are the workers'. It exists before they do: see there.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::new)?;
-    runtime.block_on(serve(config))
+    let signals = runtime.block_on(async { Signals::new() })?;
+    let open_files_max = open_files_max();
+    let workers = Workers::bind(config.workers(), config.own_files(), config.listen)
+        .map_err(|error| cannot_listen(config.listen, "--listen", &error))?;
+    let room = config.room(open_files_max);
+    runtime.block_on(serve(config, signals, workers, room))
 }
 
 fn start_log(format: LogFormat) {
@@ -46,15 +54,21 @@ fn start_log(format: LogFormat) {
     }
 }
 
-async fn serve(config: Config) -> Result<ExitCode, Failure> {
+async fn serve(
+    config: Config,
+    mut signals: Signals,
+    workers: Workers,
+    room: Room,
+) -> Result<ExitCode, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let tls = match config.tls_files() {
         Some((cert, key)) => Some(Tls::new(tls::load(&cert, &key)?)),
         None => None,
     };
-    let public = bind(config.listen, "--listen").await?;
-    let ops = bind(config.ops_listen, "--ops-listen").await?;
-    let listen = public.local_addr().map_err(Failure::new)?;
+    let ops = TcpListener::bind(config.ops_listen)
+        .await
+        .map_err(|error| cannot_listen(config.ops_listen, "--ops-listen", &error))?;
+    let listen = workers.address();
     let ops_listen = ops.local_addr().map_err(Failure::new)?;
 
     let live = Live::new(config.multi_login());
@@ -74,8 +88,6 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
     let stop = CancellationToken::new();
     let log = RequestLog::new(config.log_format(), io::stderr()).map_err(Failure::new)?;
     let edge = Edge::new(Arc::clone(&service), config.edge(), log, stop.clone());
-    let places = config.connections_max(open_files_max());
-    let public_places = Arc::new(Semaphore::new(places));
     let ops_places = Arc::new(Semaphore::new(OPS_CONNECTIONS_MAX));
     let state = ServerState {
         pid: std::process::id(),
@@ -89,15 +101,8 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
         ))
     })?;
 
-    let mut signals = Signals::new()?;
+    let serving = workers.serve(&edge, tls.as_ref(), room.places());
     let tasks = [
-        tokio::spawn(headcount_edge::serve(
-            Arc::clone(&edge),
-            Door::Public,
-            public,
-            tls.clone(),
-            public_places,
-        )),
         tokio::spawn(headcount_edge::serve(
             Arc::clone(&edge),
             Door::Ops,
@@ -113,9 +118,21 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
             first_start::welcome(app, listen, tls.is_some(), &config.data_dir, clock.wall_s())
         );
     }
-    tracing::info!(%listen, %ops_listen, data_dir = %config.data_dir.display(), connections_max = places, "ready");
+    for line in room.advice() {
+        tracing::info!("{line}");
+    }
+    tracing::info!(
+        %listen, %ops_listen, data_dir = %config.data_dir.display(), workers = config.workers(),
+        connections_max = room.connections_max(), "ready"
+    );
 
-    signals.wait_for_stop(config.tls_files(), tls.as_deref()).await;
+    let code = tokio::select! {
+        () = signals.wait_for_stop(config.tls_files(), tls.as_deref()) => ExitCode::SUCCESS,
+        () = stop.cancelled() => {
+            tracing::error!("a worker ended: the server cannot go on");
+            ExitCode::FAILURE
+        }
+    };
     tracing::info!("stopping: clients are sent away, writes are finished");
     stop.cancel();
     for task in tasks {
@@ -127,25 +144,28 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
         finished = grace => finished.is_ok(),
         () = signals.wait_for_second() => false,
     };
+    serving.finish();
     drop((edge, service, state_file));
     if let Some(directory) = Arc::into_inner(directory) {
         directory.close().await;
     }
     tracing::info!(finished, "stopped");
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure(match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!("cannot listen on {address}: the port is taken by another program, choose another with {flag}")
-            }
-            io::ErrorKind::PermissionDenied => {
-                format!("cannot listen on {address}: ports below 1024 need privileges, choose another with {flag}")
-            }
-            _ => format!("cannot listen on {address}: {error}"),
-        })
+fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> Failure {
+    Failure(match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "cannot listen on {address}: the port is taken by another program, choose another with {flag}"
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "cannot listen on {address}: ports below 1024 need privileges, choose another with {flag}"
+            )
+        }
+        _ => format!("cannot listen on {address}: {error}"),
     })
 }
 

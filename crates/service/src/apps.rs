@@ -18,11 +18,14 @@ pub struct Regions {
     pub domains: BTreeMap<String, Vec<String>>,
 }
 
+/// An admin, by the place among the app's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdminNumber(pub(crate) usize);
+
 /// An app as the doors see it.
 #[derive(Debug)]
 pub struct AppEntry {
     app: App,
-    admins: Vec<Arc<str>>,
     /// What to tell callers of an app that lives in another region.
     elsewhere: Option<String>,
     pub(crate) verified: VerifiedUserSigs,
@@ -39,10 +42,8 @@ impl AppEntry {
             }),
             _ => None,
         };
-        let admins = app.admins.iter().map(|admin| Arc::from(admin.as_str())).collect();
         Self {
             app,
-            admins,
             elsewhere,
             verified: VerifiedUserSigs::default(),
         }
@@ -56,8 +57,12 @@ impl AppEntry {
 
     /// The admin of this name.
     #[must_use]
-    pub fn admin(&self, user: &str) -> Option<&Arc<str>> {
-        self.admins.iter().find(|admin| &***admin == user)
+    pub fn admin(&self, user: &str) -> Option<AdminNumber> {
+        self.app
+            .admins
+            .iter()
+            .position(|admin| admin == user)
+            .map(AdminNumber)
     }
 
     /// What to tell callers when the app lives in another region.

@@ -53,12 +53,11 @@ pub(crate) struct HeldUserSig {
 }
 
 impl Service {
-    /// The app of a call whose UserSig verified before; `None` is no verdict, ask
+    /// The app of a call whose UserSig verified before and has not expired at `now_s`; `None` is no verdict, ask
     /// [`Service::authenticate`].
     #[must_use]
-    pub fn authenticate_cached(&self, call: &AuthenticatedCall<'_>) -> Option<Arc<AppEntry>> {
+    pub fn authenticate_cached(&self, call: &AuthenticatedCall<'_>, now_s: u64) -> Option<Arc<AppEntry>> {
         let entry = self.apps.get(call.sdkappid)?;
-        let now_s = self.clock.wall_s();
         let known =
             entry.elsewhere().is_none() && entry.verified.contains(call.identifier, call.usersig, now_s);
         known.then_some(entry)

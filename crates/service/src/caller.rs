@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headcount_core::{AccountKey, SdkAppId, UserId};
 
-use crate::apps::AppEntry;
+use crate::apps::{AdminNumber, AppEntry};
 
 /// Who calls, and for which app.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 pub enum Who {
     /// The app's backend under the name of one of its admins: owner's rights in every group.
-    Admin(Arc<str>),
+    Admin(AdminNumber),
     /// A user, who may do what its role allows.
     User {
         /// The account.
@@ -40,7 +40,7 @@ impl Caller {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.who {
-            Who::Admin(name) => name,
+            Who::Admin(AdminNumber(place)) => self.app.app().admins.get(*place).map_or("", String::as_str),
             Who::User { user, .. } => user.as_str(),
         }
     }

@@ -27,7 +27,7 @@ mod status;
 mod verified;
 
 pub use accounts::{AccountState, ImportError, KickError};
-pub use apps::{AppEntry, Regions};
+pub use apps::{AdminNumber, AppEntry, Regions};
 pub use audit::{AuditReport, Difference};
 pub use authenticate::{AuthError, AuthenticatedCall};
 pub use caller::{Caller, Who};

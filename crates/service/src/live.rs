@@ -73,16 +73,16 @@ impl CommitSink for Live {
 }
 
 /// A login under way. Dropping it gives the login up.
-pub(crate) struct PendingLogin<'a> {
-    live: &'a Live,
+pub(crate) struct PendingLogin {
+    live: Arc<Live>,
     ticket: Option<LoginTicket>,
 }
 
-impl<'a> PendingLogin<'a> {
-    pub(crate) fn start(live: &'a Live, account: AccountKey) -> Self {
+impl PendingLogin {
+    pub(crate) fn start(live: &Arc<Live>, account: AccountKey) -> Self {
         let ticket = live.presence().login_started(account);
         Self {
-            live,
+            live: Arc::clone(live),
             ticket: Some(ticket),
         }
     }
@@ -104,7 +104,7 @@ impl<'a> PendingLogin<'a> {
     }
 }
 
-impl Drop for PendingLogin<'_> {
+impl Drop for PendingLogin {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.live.presence().login_aborted(ticket);

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use headcount_core::{AccountKey, Platform, SdkAppId, TinyId, UserId};
-use headcount_directory::StoreError;
+use headcount_core::{Platform, SdkAppId, TinyId, UserId};
+use headcount_directory::{LoginFacts, StoreError};
 use headcount_presence::{Arrival, NewSession, Refused};
+use tokio::sync::oneshot;
 
 use crate::a2::A2;
 use crate::apps::AppEntry;
@@ -92,14 +93,17 @@ impl From<AuthError> for LoginError {
     }
 }
 
-/// Who comes, once the credentials are known to be good.
+/// What was proven of whoever comes.
 struct Proven {
-    account: AccountKey,
     instance: u32,
     platform: Platform,
     usersig_issued_at_s: u64,
     expires_at_s: u64,
     arrival: Arrival,
+    /// What it is told when its account is gone.
+    absent: LoginError,
+    /// What it is told when its UserSig was revoked.
+    revoked: LoginError,
 }
 
 impl Service {
@@ -107,16 +111,24 @@ impl Service {
     /// go together with this one are ended.
     pub async fn login(&self, request: &LoginRequest<'_>) -> Result<LoggedIn, LoginError> {
         let entry = self.home_app(request.sdkappid)?;
-        let proven = match request.credentials {
+        match request.credentials {
             Credentials::UserSig { identifier, usersig } => {
-                self.prove_usersig(&entry, request, identifier, usersig).await?
+                let proven = self.prove_usersig(&entry, request, identifier, usersig)?;
+                let user = UserId::parse(identifier).map_err(|_| LoginError::BadUserId)?;
+                let (pending, facts) = self.announced_facts(request.sdkappid, user).await?;
+                self.open_session(entry, proven, pending, facts)
             }
-            Credentials::A2 { a2, tiny_id } => self.prove_a2(&entry, a2, tiny_id)?,
-        };
-        self.open_session(entry, proven).await
+            Credentials::A2 { a2, tiny_id } => {
+                let a2 = self.read_a2(&entry, a2, tiny_id).ok_or(LoginError::A2Invalid)?;
+                let pending = PendingLogin::start(&self.live, a2.account);
+                let facts = self.directory.login_facts(a2.account).await?;
+                let facts = facts.ok_or(LoginError::A2Invalid)?;
+                self.open_session(entry, returning(&a2), pending, facts)
+            }
+        }
     }
 
-    async fn prove_usersig(
+    fn prove_usersig(
         &self,
         entry: &AppEntry,
         request: &LoginRequest<'_>,
@@ -130,11 +142,6 @@ impl Service {
             peer: request.peer,
         };
         let held = self.check_usersig(entry, &call)?;
-        let user = UserId::parse(identifier).map_err(|_| LoginError::BadUserId)?;
-        let account = self
-            .directory
-            .ensure_account(request.sdkappid, user, self.clock.wall_s())
-            .await?;
         // Truncated on purpose: an instance is any number, and 0 means none in the client's heads.
         #[expect(
             clippy::cast_possible_truncation,
@@ -142,7 +149,6 @@ impl Service {
         )]
         let instance = (self.entropy.next_u64() as u32).max(1);
         Ok(Proven {
-            account: account.key,
             instance,
             platform: request.platform,
             usersig_issued_at_s: held.issued_at_s,
@@ -150,21 +156,31 @@ impl Service {
             arrival: Arrival::Login {
                 now_ms: self.clock.wall_ms(),
             },
+            absent: LoginError::AccountAbsent,
+            revoked: LoginError::Auth(AuthError::Revoked),
         })
     }
 
-    fn prove_a2(&self, entry: &AppEntry, a2: &str, tiny_id: u64) -> Result<Proven, LoginError> {
-        let a2 = self.read_a2(entry, a2, tiny_id).ok_or(LoginError::A2Invalid)?;
-        Ok(Proven {
-            account: a2.account,
-            instance: a2.instance,
-            platform: a2.platform,
-            usersig_issued_at_s: a2.usersig_issued_at_s,
-            expires_at_s: a2.expires_at_s,
-            arrival: Arrival::Return {
-                login_at_ms: a2.login_at_ms,
-            },
-        })
+    /// What the directory knows of a user, and the login that was announced before it was read.
+    async fn announced_facts(
+        &self,
+        sdkappid: SdkAppId,
+        user: UserId,
+    ) -> Result<(PendingLogin, LoginFacts), LoginError> {
+        let (announced, pending) = oneshot::channel();
+        let live = Arc::clone(&self.live);
+        let announce = Box::new(move |account| {
+            // A login that was given up meanwhile gives its announcement up here.
+            drop(announced.send(PendingLogin::start(&live, account)));
+        });
+        let login = self
+            .directory
+            .login(sdkappid, user, self.clock.wall_s(), announce);
+        let facts = login.await?.ok_or(LoginError::AccountAbsent)?;
+        let pending = pending
+            .await
+            .map_err(|_| StoreError("the directory announced no login".to_owned()))?;
+        Ok((pending, facts))
     }
 
     fn read_a2(&self, entry: &AppEntry, a2: &str, tiny_id: u64) -> Option<A2> {
@@ -173,21 +189,16 @@ impl Service {
         fits.then_some(a2)
     }
 
-    async fn open_session(&self, entry: Arc<AppEntry>, proven: Proven) -> Result<LoggedIn, LoginError> {
-        let pending = PendingLogin::start(&self.live, proven.account);
-        let returns = matches!(proven.arrival, Arrival::Return { .. });
-        let (absent, revoked) = if returns {
-            (LoginError::A2Invalid, LoginError::A2Invalid)
-        } else {
-            (LoginError::AccountAbsent, LoginError::Auth(AuthError::Revoked))
-        };
-        let facts = self
-            .directory
-            .login_facts(proven.account)
-            .await?
-            .ok_or_else(|| absent.clone())?;
-        if facts.account.usersigs_void_to_s >= Some(proven.usersig_issued_at_s) {
-            return Err(revoked);
+    fn open_session(
+        &self,
+        entry: Arc<AppEntry>,
+        proven: Proven,
+        pending: PendingLogin,
+        facts: LoginFacts,
+    ) -> Result<LoggedIn, LoginError> {
+        let LoginFacts { account, groups } = facts;
+        if account.usersigs_void_to_s >= Some(proven.usersig_issued_at_s) {
+            return Err(proven.revoked);
         }
         let handle = Arc::new(SessionHandle::default());
         let key = self.live.next_session();
@@ -199,14 +210,14 @@ impl Service {
             arrival: proven.arrival,
             handle: Arc::clone(&handle),
         };
-        let opened = pending.open(new, facts.groups).map_err(|refused| match refused {
-            Refused::AccountDeleted => absent,
-            Refused::UserSigRevoked => revoked,
+        let opened = pending.open(new, groups).map_err(|refused| match refused {
+            Refused::AccountDeleted => proven.absent,
+            Refused::UserSigRevoked => proven.revoked,
             Refused::NewerLogin => LoginError::NewerLogin,
         })?;
-        let session = LiveSession::new(Arc::clone(&self.live), proven.account, key, handle);
+        let session = LiveSession::new(Arc::clone(&self.live), account.key, key, handle);
         let a2 = A2 {
-            account: proven.account,
+            account: account.key,
             instance: proven.instance,
             platform: proven.platform,
             login_at_ms: opened.login_at_ms,
@@ -214,15 +225,15 @@ impl Service {
             expires_at_s: proven.expires_at_s,
         };
         Ok(LoggedIn {
-            tiny_id: proven.account.into(),
+            tiny_id: account.key.into(),
             a2: a2.sign(entry.app()),
             instance: proven.instance,
             platform: proven.platform,
             caller: Caller {
                 app: entry,
                 who: Who::User {
-                    account: proven.account,
-                    user: facts.account.user,
+                    account: account.key,
+                    user: account.user,
                 },
             },
             session,
@@ -254,5 +265,20 @@ impl Service {
                 user: facts.account.user,
             },
         })
+    }
+}
+
+/// What an A2 proves of a client that comes back.
+fn returning(a2: &A2) -> Proven {
+    Proven {
+        instance: a2.instance,
+        platform: a2.platform,
+        usersig_issued_at_s: a2.usersig_issued_at_s,
+        expires_at_s: a2.expires_at_s,
+        arrival: Arrival::Return {
+            login_at_ms: a2.login_at_ms,
+        },
+        absent: LoginError::A2Invalid,
+        revoked: LoginError::A2Invalid,
     }
 }

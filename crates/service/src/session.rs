@@ -1,12 +1,13 @@
 //! A live session: its end is the end of being online.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use headcount_core::AccountKey;
 use headcount_core::limits::SESSION_NOTICES_MAX;
 use headcount_presence::{Displacement, SessionKey};
-use tokio::sync::Notify;
 
 use crate::live::Live;
 use crate::notice::Notice;
@@ -45,11 +46,10 @@ pub enum SessionEvent {
     Ended(Ending),
 }
 
-/// How the service reaches a session's connection.
+/// How the service reaches a session's connection, of which there is one.
 #[derive(Debug, Default)]
 pub struct SessionHandle {
     waiting: Mutex<Waiting>,
-    wake: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -57,43 +57,59 @@ struct Waiting {
     /// Allocated by the first notice: most sessions never have one.
     notices: VecDeque<Arc<Notice>>,
     ending: Option<Ending>,
+    /// The connection, while it waits.
+    connection: Option<Waker>,
 }
 
 impl SessionHandle {
     /// Tells the connection that its session is over; the first reason stays.
     pub(crate) fn end(&self, ending: Ending) {
-        self.waiting().ending.get_or_insert(ending);
-        self.wake.notify_one();
+        self.tell(|waiting| {
+            waiting.ending.get_or_insert(ending);
+        });
     }
 
     /// Tells the connection something. One that takes nothing in is ended as too slow.
     pub(crate) fn notify(&self, notice: &Arc<Notice>) {
+        self.tell(|waiting| {
+            if waiting.notices.len() < SESSION_NOTICES_MAX {
+                waiting.notices.push_back(Arc::clone(notice));
+            } else {
+                waiting.ending.get_or_insert(Ending::TooSlow);
+            }
+        });
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.waiting();
-        if waiting.notices.len() < SESSION_NOTICES_MAX {
-            waiting.notices.push_back(Arc::clone(notice));
-        } else {
-            waiting.ending.get_or_insert(Ending::TooSlow);
-        }
+        change(&mut waiting);
+        let connection = waiting.connection.take();
         drop(waiting);
-        self.wake.notify_one();
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+    }
+
+    /// Looks for the next thing to tell the client. Only the task that looked last is woken when there is
+    /// one.
+    pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
+        let mut waiting = self.waiting();
+        if let Some(notice) = waiting.notices.pop_front() {
+            return Poll::Ready(SessionEvent::Notice(notice));
+        }
+        if let Some(ending) = waiting.ending {
+            return Poll::Ready(SessionEvent::Ended(ending));
+        }
+        match &mut waiting.connection {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            other => *other = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// Waits for the next thing to tell the client.
     pub async fn next(&self) -> SessionEvent {
-        loop {
-            if let Some(event) = self.take() {
-                return event;
-            }
-            self.wake.notified().await;
-        }
-    }
-
-    fn take(&self) -> Option<SessionEvent> {
-        let mut waiting = self.waiting();
-        match waiting.notices.pop_front() {
-            Some(notice) => Some(SessionEvent::Notice(notice)),
-            None => waiting.ending.map(SessionEvent::Ended),
-        }
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use headcount_core::{AccountKey, Change, SdkAppId, UserId};
+use headcount_core::{AccountKey, Change, GroupKey, SdkAppId, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Stored, get, integer};
@@ -46,23 +46,31 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     })
 }
 
-/// What a login has to know.
+/// What a login has to know, in one statement: all of it is of one moment.
 pub(crate) fn login_facts(connection: &Connection, key: AccountKey) -> rusqlite::Result<Option<LoginFacts>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT id, app, user, nick, face_url, usersigs_void_to_s FROM account WHERE id = ?1",
-        )?
-        .query_row([key.stored()], account)
-        .optional()?;
-    let Some(account) = found else { return Ok(None) };
-    let groups = connection
-        .prepare_cached(
-            "SELECT m.grp FROM member m CROSS JOIN groups g ON g.id = m.grp
-             WHERE m.account = ?1 AND g.dissolved = 0 ORDER BY m.grp",
-        )?
-        .query_map([key.stored()], |row| get(row, 0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(LoginFacts { account, groups }))
+    let mut statement = connection.prepare_cached(
+        "SELECT a.id, a.app, a.user, a.nick, a.face_url, a.usersigs_void_to_s, g.id
+         FROM account a LEFT JOIN member m ON m.account = a.id
+             LEFT JOIN groups g ON g.id = m.grp AND g.dissolved = 0
+         WHERE a.id = ?1",
+    )?;
+    let mut rows = statement.query([key.stored()])?;
+    let Some(first) = rows.next()? else {
+        return Ok(None);
+    };
+    let mut facts = LoginFacts {
+        account: account(first)?,
+        groups: Vec::new(),
+    };
+    let mut row = Some(first);
+    while let Some(joined) = row {
+        // A member row of a dissolved group names none, as does the row of an account without groups.
+        facts
+            .groups
+            .extend(joined.get::<_, Option<u64>>(6)?.map(GroupKey));
+        row = rows.next()?;
+    }
+    Ok(Some(facts))
 }
 
 /// The account of a user, made if there is none.

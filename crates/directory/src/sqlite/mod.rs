@@ -36,9 +36,9 @@ pub use offline::{DriftedGroup, OfflineDirectory, StoreCheck};
 pub use open::OpenError;
 
 use crate::{
-    Account, AccountImport, AddMembersError, AddedMember, CommitSink, CreateAppError, CreateGroupError,
-    Directory, Group, JoinedGroups, JoinedQuery, LoginFacts, Member, MemberPage, NewGroup, NewMember,
-    RemovedMembers, Snapshot, StoreError,
+    Account, AccountImport, AddMembersError, AddedMember, Announce, CommitSink, CreateAppError,
+    CreateGroupError, Directory, Group, JoinedGroups, JoinedQuery, LoginFacts, Member, MemberPage, NewGroup,
+    NewMember, RemovedMembers, Snapshot, StoreError,
 };
 use checkpoint::LogWatch;
 use command::{Cut, Order, Typed};
@@ -101,7 +101,7 @@ impl SqliteDirectory {
             .spawn(move || writer.work())
             .map_err(|error| thread_failed(&error))?;
         Ok(Self {
-            readers: Readers::new(database),
+            readers: Readers::start(&database).map_err(|error| thread_failed(&error))?,
             orders: Some(orders),
             bulk: Semaphore::new(STORE_BULK_MAX),
             threads: vec![writer, checkpointer],
@@ -216,8 +216,36 @@ impl Directory for SqliteDirectory {
 
     async fn login_facts(&self, account: AccountKey) -> Result<Option<LoginFacts>, StoreError> {
         self.readers
-            .read(move |db| accounts::login_facts(db, account))
+            .read_statements(move |db| accounts::login_facts(db, account))
             .await
+    }
+
+    async fn login(
+        &self,
+        app: SdkAppId,
+        user: UserId,
+        now_s: u64,
+        announce: Announce,
+    ) -> Result<Option<LoginFacts>, StoreError> {
+        // One trip to a reader for nearly every login.
+        let wanted = user.clone();
+        let read = self
+            .readers
+            .read_statements(move |db| match accounts::key(db, app, &wanted)? {
+                Some(key) => {
+                    announce(key);
+                    Ok(Ok(accounts::login_facts(db, key)?))
+                }
+                None => Ok(Err(announce)),
+            });
+        match read.await? {
+            Ok(facts) => Ok(facts),
+            Err(announce) => {
+                let account = self.ensure_account(app, user, now_s).await?;
+                announce(account.key);
+                self.login_facts(account.key).await
+            }
+        }
     }
 
     async fn delete_accounts(&self, app: SdkAppId, users: Vec<UserId>) -> Result<Vec<bool>, StoreError> {

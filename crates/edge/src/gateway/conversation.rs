@@ -2,28 +2,27 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use headcount_core::limits::GATEWAY_GUEST_MS_MAX;
 use headcount_core::{Code, Platform, SdkAppId};
-use headcount_service::{
-    Caller, Credentials, Ending, LoggedIn, LoginError, LoginRequest, SessionEvent, SessionHandle,
-};
+use headcount_service::{Caller, Credentials, Ending, LoggedIn, LoginError, LoginRequest, SessionEvent};
 use serde_json::json;
 
 use super::frame::CloseCode;
-use super::message::{self, Head, Request};
+use super::message::{self, Head, Request, Text};
 use super::push;
 use crate::answer::Answer;
 use crate::command::{Call, Callers, Family, Lookup, find, no_such_command};
-use crate::edge::Edge;
+use crate::edge::{Listening, ServiceHold};
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
 
 /// A connected client, logged in or not.
 pub(super) struct Conversation {
-    edge: Arc<Edge>,
+    edge: Arc<Listening>,
     peer: IpAddr,
     state: State,
     /// Notices sent so far: their sequence.
@@ -51,7 +50,7 @@ pub(super) enum Reaction {
 const PURCHASE_BITS: &str = "0";
 
 impl Conversation {
-    pub(super) fn new(edge: Arc<Edge>, peer: IpAddr) -> Self {
+    pub(super) fn new(edge: Arc<Listening>, peer: IpAddr) -> Self {
         Self {
             edge,
             peer,
@@ -68,11 +67,11 @@ impl Conversation {
         }
     }
 
-    /// How the service ends the session, if there is one.
-    pub(super) fn session(&self) -> Option<Arc<SessionHandle>> {
+    /// Looks for what the service has to tell the client.
+    pub(super) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
         match &self.state {
-            State::Guest => None,
-            State::LoggedIn(login) => Some(Arc::clone(login.session.handle())),
+            State::Guest => Poll::Pending,
+            State::LoggedIn(login) => login.session.handle().poll_next(cx),
         }
     }
 
@@ -96,36 +95,34 @@ impl Conversation {
         push::kickout(ending).map_or(Reaction::Close(CloseCode::Normal), Reaction::Say)
     }
 
-    /// The client said something.
-    pub(super) async fn on_message(&mut self, message: &[u8]) -> Reaction {
+    /// The answer to a client that is still there, which is known at once. Given also before a login and
+    /// after a logout: any error sends the SDK into a loop.
+    pub(super) fn alive(request: &Request<'_>) -> Option<Answer> {
+        (request.command() == "heartbeat.alive").then(|| Answer::ok(&()))
+    }
+
+    /// The client asks for something. `len` is the length of its message.
+    pub(super) async fn on_request(&mut self, request: &Request<'_>, len: usize) -> Reaction {
         let began_us = self.edge.service.clock().monotonic_us();
-        // Nobody could match an answer to a message without a head.
-        let request = std::str::from_utf8(message)
-            .ok()
-            .and_then(|text| serde_json::from_str::<Request<'_>>(text).ok());
-        let Some(request) = request else {
-            return Reaction::Close(CloseCode::Unsupported);
-        };
-        let answered = self.answer(&request).await;
+        let answered = self.answer(request).await;
         let answer = match answered {
             Ok(answer) => answer,
             Err(close) => return Reaction::Close(close),
         };
-        self.log(&request.head, &answer, message.len(), began_us);
+        self.log(request, &answer, len, began_us);
         Reaction::Say(message::answer(&request.head, &answer.body))
     }
 
-    fn log(&self, head: &Head<'_>, answer: &Answer, bytes_in: usize, began_us: u64) {
-        let (service, command) = match head.servcmd.as_str() {
-            // A million clients that tell they are still there are no news.
-            "heartbeat.alive" => return,
+    fn log(&self, request: &Request<'_>, answer: &Answer, bytes_in: usize, began_us: u64) {
+        let (service, command) = match request.command() {
             "im_open_status.wslogin" => ("im_open_status", "wslogin"),
             "im_open_status.wslogout" => ("im_open_status", "wslogout"),
             "im_open_status.wshello" => ("im_open_status", "wshello"),
             other => command_of(other).names(),
         };
         let clock = self.edge.service.clock();
-        let app = head
+        let app = request
+            .head
             .sdkappid
             .0
             .and_then(|app| u32::try_from(app).ok())
@@ -153,9 +150,8 @@ impl Conversation {
     }
 
     async fn answer(&mut self, request: &Request<'_>) -> Result<Answer, CloseCode> {
-        match request.head.servcmd.as_str() {
-            // Answered also before a login and after a logout: any error sends the SDK into a loop.
-            "heartbeat.alive" | "im_open_status.wshello" => Ok(Answer::ok(&())),
+        match request.command() {
+            "im_open_status.wshello" => Ok(Answer::ok(&())),
             "im_open_status.wslogin" => self.log_in(&request.head).await,
             "im_open_status.wslogout" => {
                 self.state = State::Guest;
@@ -168,8 +164,10 @@ impl Conversation {
     async fn log_in(&mut self, head: &Head<'_>) -> Result<Answer, CloseCode> {
         let returns = head.usersig.is_none() && head.a2.is_some();
         match self.try_log_in(head).await {
-            Ok(login) => {
-                let answer = self.welcome(&login);
+            Ok(mut login) => {
+                // The client keeps it, and the session need not.
+                let a2 = std::mem::take(&mut login.a2);
+                let answer = self.welcome(&login, &a2);
                 // The new session is open before an older one of this connection is let go, so a user
                 // who logs in twice is never offline in between.
                 self.state = State::LoggedIn(Box::new(login));
@@ -187,15 +185,16 @@ impl Conversation {
         }
     }
 
-    async fn try_log_in(&self, head: &Head<'_>) -> Result<LoggedIn, LoginError> {
+    async fn try_log_in<'a>(&self, head: &'a Head<'_>) -> Result<LoggedIn, LoginError> {
+        let text = |text: &'a Option<Text<'_>>| text.as_ref().map_or("", |text| &text.0);
         let credentials = match (&head.usersig, &head.a2) {
             (None, Some(a2)) => Credentials::A2 {
-                a2,
+                a2: &a2.0,
                 tiny_id: head.tinyid.0.unwrap_or(0),
             },
             (usersig, _) => Credentials::UserSig {
-                identifier: head.identifier.as_deref().unwrap_or_default(),
-                usersig: usersig.as_deref().unwrap_or_default(),
+                identifier: text(&head.identifier),
+                usersig: text(usersig),
             },
         };
         let platform = Platform::from_client_number(head.platform.0.unwrap_or(0));
@@ -208,9 +207,9 @@ impl Conversation {
         self.edge.service.login(&request).await
     }
 
-    fn welcome(&self, login: &LoggedIn) -> Answer {
+    fn welcome(&self, login: &LoggedIn, a2: &str) -> Answer {
         Answer::ok(&json!({
-            "A2Key": login.a2,
+            "A2Key": a2,
             "TinyId": login.tiny_id.to_string(),
             "InstId": login.instance,
             "HelloInterval": self.edge.settings.heartbeat.interval.as_secs(),
@@ -232,7 +231,7 @@ impl Conversation {
         Ok(self
             .edge
             .service
-            .caller_of_a2(app_of(head), a2, head.tinyid.0.unwrap_or(0))
+            .caller_of_a2(app_of(head), &a2.0, head.tinyid.0.unwrap_or(0))
             .await?)
     }
 
@@ -245,7 +244,7 @@ impl Conversation {
 
     async fn try_command(&self, request: &Request<'_>) -> Result<Answer, Fault> {
         let caller = self.sender(&request.head).await?;
-        let (command, service_name) = match command_of(&request.head.servcmd) {
+        let (command, service_name) = match command_of(request.command()) {
             Lookup::Found(command, service_name, _) => (command, service_name),
             Lookup::UnknownCommand(service) => return Err(no_such_command(service)),
             Lookup::UnknownService => {
@@ -258,7 +257,7 @@ impl Conversation {
         }
         let body = Bytes::copy_from_slice(request.body().as_bytes());
         let call = Call {
-            service: Arc::clone(&self.edge.service),
+            service: ServiceHold(Arc::clone(&self.edge)),
             caller,
             service_name,
             command,

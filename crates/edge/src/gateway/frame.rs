@@ -178,11 +178,6 @@ pub(crate) fn write_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// Appends a close frame.
-pub(crate) fn write_close(out: &mut Vec<u8>, code: CloseCode) {
-    write_frame(out, Opcode::Close, &(code as u16).to_be_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,30 +1,38 @@
 //! The one loop around a conversation: it owns the socket, the timer and what has arrived.
 //!
 //! While a client is idle this holds a few words of state and no buffers: bytes are read into a buffer
-//! of the thread's, and kept only as long as a message is incomplete.
+//! of the thread's, and kept only as long as a message is incomplete. A heartbeat sets no timer and
+//! allocates next to nothing.
 
 use std::cell::RefCell;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use headcount_core::limits::{GATEWAY_MESSAGE_BYTES_MAX, GATEWAY_MESSAGE_MS_MAX, GATEWAY_WRITE_MS_MAX};
-use headcount_service::{SessionEvent, SessionHandle};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::{Conversation, Reaction};
 use super::frame::{self, CloseCode, Opcode};
+use super::message::{self, Request};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 16 << 10;
 
 thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+    static WRITE: RefCell<Written> = RefCell::default();
+}
+
+/// What a thread writes messages into.
+#[derive(Default)]
+struct Written {
+    message: Vec<u8>,
+    frame: Vec<u8>,
 }
 
 /// Why the loop ends.
@@ -41,26 +49,34 @@ impl From<io::Error> for End {
     }
 }
 
-/// Serves one connection until it ends, for whatever reason. The session ends with it.
-pub(super) async fn serve<S>(mut socket: S, conversation: Conversation, stop: CancellationToken)
-where
+/// Serves one connection until it ends, for whatever reason. The session ends with it. `early` is what
+/// was read of it already.
+pub(super) async fn serve<S>(
+    mut socket: S,
+    conversation: Conversation,
+    stop: &CancellationToken,
+    early: Vec<u8>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut client = Client {
         conversation,
-        arrived: Vec::new(),
+        arrived: early,
         message: None,
+        heard: Instant::now(),
         began: None,
     };
-    let end = client.run(&mut socket, &stop).await;
+    let end = client.run(&mut socket, stop).await;
     // Offline before goodbye: a client that does not take it may take its time.
     drop(client);
     if let End::Close(code) = end {
-        let mut goodbye = Vec::with_capacity(4);
-        frame::write_close(&mut goodbye, code);
-        // The connection is over either way.
-        let _ = write(&mut socket, &goodbye).await;
-        let _ = tokio::time::timeout(Duration::from_millis(GATEWAY_WRITE_MS_MAX), socket.shutdown()).await;
+        // The connection is over either way. Boxed: no connection but one that ends carries room for it.
+        let _ = say(&mut socket, Opcode::Close, |payload| {
+            payload.extend_from_slice(&(code as u16).to_be_bytes());
+        })
+        .await;
+        let bye = tokio::time::timeout(Duration::from_millis(GATEWAY_WRITE_MS_MAX), socket.shutdown());
+        let _ = Box::pin(bye).await;
     }
 }
 
@@ -70,6 +86,8 @@ struct Client {
     arrived: Vec<u8>,
     /// The fragments of a message so far.
     message: Option<Vec<u8>>,
+    /// When the client was last heard.
+    heard: Instant,
     /// When the frame or message that is incomplete began.
     began: Option<Instant>,
 }
@@ -80,32 +98,55 @@ impl Client {
         socket: &mut S,
         stop: &CancellationToken,
     ) -> End {
-        let mut heard = Instant::now();
+        if !self.arrived.is_empty()
+            && let Err(end) = self.on_arrived(socket).await
+        {
+            return end;
+        }
+        let mut stopped = pin!(stop.cancelled());
+        let mut timer = pin!(tokio::time::sleep_until(self.deadline()));
         loop {
-            let mut deadline = heard + self.conversation.silence_max();
-            if let Some(began) = self.began {
-                deadline = deadline.min(began + Duration::from_millis(GATEWAY_MESSAGE_MS_MAX));
+            let deadline = self.deadline();
+            // It is not moved for every sign of life: it looks for itself when it has come.
+            if deadline < timer.deadline() {
+                timer.as_mut().reset(deadline);
             }
-            let session = self.conversation.session();
             let done = tokio::select! {
-                read = read(socket, &mut self.arrived) => match read {
-                    Ok(0) | Err(_) => Err(End::Gone),
-                    Ok(_) => {
-                        heard = Instant::now();
-                        self.on_arrived(socket).await
-                    }
-                },
-                event = next_event(session) => {
+                biased;
+                event = poll_fn(|cx| self.conversation.poll_event(cx)) => {
                     let reaction = self.conversation.on_event(&event);
                     react(socket, reaction).await
                 }
-                () = tokio::time::sleep_until(deadline) => Err(End::Close(CloseCode::Normal)),
-                () = stop.cancelled() => Err(End::Close(CloseCode::GoingAway)),
+                read = read_some(socket, &mut self.arrived) => match read {
+                    Ok(0) | Err(_) => Err(End::Gone),
+                    Ok(_) => {
+                        self.heard = Instant::now();
+                        self.on_arrived(socket).await
+                    }
+                },
+                () = timer.as_mut() => {
+                    if Instant::now() < deadline {
+                        timer.as_mut().reset(deadline);
+                        Ok(())
+                    } else {
+                        Err(End::Close(CloseCode::Normal))
+                    }
+                }
+                () = stopped.as_mut() => Err(End::Close(CloseCode::GoingAway)),
             };
             if let Err(end) = done {
                 return end;
             }
         }
+    }
+
+    /// When the client counts as gone.
+    fn deadline(&self) -> Instant {
+        let silent = self.heard + self.conversation.silence_max();
+        let unfinished = self
+            .began
+            .map(|began| began + Duration::from_millis(GATEWAY_MESSAGE_MS_MAX));
+        unfinished.map_or(silent, |unfinished| unfinished.min(silent))
     }
 
     /// Takes whole frames out of what has arrived.
@@ -140,9 +181,8 @@ impl Client {
     ) -> Result<(), End> {
         match opcode {
             Opcode::Ping => {
-                let mut pong = Vec::with_capacity(payload.len() + 2);
-                frame::write_frame(&mut pong, Opcode::Pong, payload);
-                return Ok(write(socket, &pong).await?);
+                let pong = say(socket, Opcode::Pong, |pong| pong.extend_from_slice(payload));
+                return Ok(pong.await?);
             }
             Opcode::Pong => return Ok(()),
             Opcode::Close => return Err(End::Close(CloseCode::Normal)),
@@ -164,15 +204,25 @@ impl Client {
         }
         message.extend_from_slice(payload);
         if last {
-            return self.on_message(socket, &message).await;
+            return Box::pin(self.on_message(socket, &message)).await;
         }
         self.message = Some(message);
         Ok(())
     }
 
     async fn on_message<S: AsyncWrite + Unpin>(&mut self, socket: &mut S, message: &[u8]) -> Result<(), End> {
+        // Nobody could match an answer to a message without a head.
+        let Some(request) = Request::parse(message) else {
+            return Err(End::Close(CloseCode::Unsupported));
+        };
+        if let Some(answer) = Conversation::alive(&request) {
+            let said = say(socket, Opcode::Binary, |said| {
+                message::write_answer(said, &request.head, &answer.body);
+            });
+            return Ok(said.await?);
+        }
         // Boxed: the future of a command is large, and an idle connection should not carry room for it.
-        let reaction = Box::pin(self.conversation.on_message(message)).await;
+        let reaction = Box::pin(self.conversation.on_request(&request, message.len())).await;
         react(socket, reaction).await
     }
 }
@@ -180,26 +230,22 @@ impl Client {
 async fn react<S: AsyncWrite + Unpin>(socket: &mut S, reaction: Reaction) -> Result<(), End> {
     match reaction {
         Reaction::Close(code) => Err(End::Close(code)),
+        // Always binary: the SDK ignores text frames.
         Reaction::Say(message) => {
-            // Always binary: the SDK ignores text frames.
-            let mut bytes = Vec::with_capacity(message.len() + 10);
-            frame::write_frame(&mut bytes, Opcode::Binary, &message);
-            Ok(write(socket, &bytes).await?)
+            let said = say(socket, Opcode::Binary, |said| said.extend_from_slice(&message));
+            Ok(said.await?)
         }
     }
 }
 
-async fn next_event(session: Option<Arc<SessionHandle>>) -> SessionEvent {
-    match session {
-        Some(session) => session.next().await,
-        None => pending().await,
-    }
-}
-
-async fn read<S: AsyncRead + Unpin>(socket: &mut S, arrived: &mut Vec<u8>) -> io::Result<usize> {
+/// Reads what is there, and appends it to `arrived`. 0 is the end.
+pub(crate) async fn read_some<S: AsyncRead + Unpin>(
+    socket: &mut S,
+    arrived: &mut Vec<u8>,
+) -> io::Result<usize> {
     poll_fn(|cx| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+        READ.with_borrow_mut(|read| {
+            let mut buffer = ReadBuf::new(read);
             ready!(Pin::new(&mut *socket).poll_read(cx, &mut buffer))?;
             arrived.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
@@ -208,9 +254,39 @@ async fn read<S: AsyncRead + Unpin>(socket: &mut S, arrived: &mut Vec<u8>) -> io
     .await
 }
 
-async fn write<S: AsyncWrite + Unpin>(socket: &mut S, bytes: &[u8]) -> io::Result<()> {
+/// Says one frame, whose payload `write` appends.
+async fn say<S: AsyncWrite + Unpin>(
+    socket: &mut S,
+    opcode: Opcode,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> io::Result<()> {
+    WRITE.with_borrow_mut(|Written { message, frame }| {
+        message.clear();
+        frame.clear();
+        write(message);
+        frame::write_frame(frame, opcode, message);
+    });
+    // Nearly always the socket takes all of it at once. The task is not left in between, so what stands
+    // in the thread's buffer is still this frame.
+    let left = poll_fn(|cx| {
+        WRITE.with_borrow(|Written { frame, .. }| {
+            let taken = match Pin::new(&mut *socket).poll_write(cx, frame) {
+                Poll::Ready(taken) => taken?,
+                Poll::Pending => 0,
+            };
+            let flushed = taken == frame.len() && Pin::new(&mut *socket).poll_flush(cx)?.is_ready();
+            Poll::Ready(io::Result::Ok((!flushed).then(|| frame[taken..].to_vec())))
+        })
+    });
+    match left.await? {
+        None => Ok(()),
+        Some(left) => Box::pin(say_the_rest(socket, left)).await,
+    }
+}
+
+async fn say_the_rest<S: AsyncWrite + Unpin>(socket: &mut S, left: Vec<u8>) -> io::Result<()> {
     let written = async {
-        socket.write_all(bytes).await?;
+        socket.write_all(&left).await?;
         socket.flush().await
     };
     tokio::time::timeout(Duration::from_millis(GATEWAY_WRITE_MS_MAX), written)

@@ -1,5 +1,7 @@
 //! What a gateway message says: one JSON object with a head and a body.
 
+use std::borrow::Cow;
+
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,7 +15,17 @@ pub(super) struct Request<'a> {
     body: Option<&'a RawValue>,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
+    /// Reads a message; `None` when nobody could match an answer to it.
+    pub(super) fn parse(message: &'a [u8]) -> Option<Self> {
+        serde_json::from_str(std::str::from_utf8(message).ok()?).ok()
+    }
+
+    /// The name of the command.
+    pub(super) fn command(&self) -> &str {
+        &self.head.servcmd.0
+    }
+
     /// The text of the body; a request without one has an empty object.
     pub(super) fn body(&self) -> &str {
         self.body.map_or("{}", RawValue::get)
@@ -23,23 +35,28 @@ impl Request<'_> {
 /// The head of a request, as far as this server looks at it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Head<'a> {
-    pub(super) servcmd: String,
+    #[serde(borrow)]
+    pub(super) servcmd: Text<'a>,
     /// Goes back as it came: a number, or a text that stands for one.
     #[serde(borrow)]
     pub(super) seq: &'a RawValue,
     #[serde(default)]
     pub(super) sdkappid: Number,
-    #[serde(default)]
-    pub(super) identifier: Option<String>,
-    #[serde(default)]
-    pub(super) usersig: Option<String>,
-    #[serde(default)]
-    pub(super) a2: Option<String>,
+    #[serde(borrow, default)]
+    pub(super) identifier: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) usersig: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) a2: Option<Text<'a>>,
     #[serde(default)]
     pub(super) tinyid: Number,
     #[serde(default)]
     pub(super) platform: Number,
 }
+
+/// A text, copied only when it has escapes.
+#[derive(Debug, Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// A number, or a text of digits; anything else is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,20 +107,25 @@ struct AnswerHead<'a> {
 
 /// The message that answers a request: its own name and number, and the body of a command's answer.
 pub(super) fn answer(head: &Head<'_>, body: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(body.len() + 96);
+    write_answer(&mut message, head, body);
+    message
+}
+
+/// Appends [`answer`].
+pub(super) fn write_answer(message: &mut Vec<u8>, head: &Head<'_>, body: &[u8]) {
     let echoed = AnswerHead {
         ver: "v4",
-        servcmd: &head.servcmd,
+        servcmd: &head.servcmd.0,
         seq: head.seq,
     };
-    let mut message = Vec::with_capacity(body.len() + 96);
     message.extend_from_slice(br#"{"head":"#);
     // Two texts of a request that was parsed: writing them to memory cannot fail.
-    let written = serde_json::to_writer(&mut message, &echoed);
+    let written = serde_json::to_writer(&mut *message, &echoed);
     debug_assert!(written.is_ok(), "a head can be written");
     message.extend_from_slice(br#","body":"#);
     message.extend_from_slice(body);
     message.push(b'}');
-    message
 }
 
 #[cfg(test)]

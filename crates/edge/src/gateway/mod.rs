@@ -2,6 +2,7 @@
 
 mod conversation;
 mod frame;
+mod handshake;
 mod io;
 mod message;
 mod push;
@@ -9,38 +10,43 @@ mod push;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use sha1::{Digest, Sha1};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::edge::Edge;
+use crate::body::{self, Body};
+use crate::edge::Listening;
 use conversation::Conversation;
 
-/// Whether a path is the gateway's. The SDK keeps a path of its `proxyServer` option in front, and a
-/// trailing slash there gives two.
-pub(crate) fn is_path(path: &str) -> bool {
-    path.ends_with("/binfo")
+pub(crate) use handshake::{Greeting, greeting, is_path};
+pub(crate) use io::read_some;
+
+/// Serves a WebSocket that is open until it ends. `early` is what its client sent already.
+pub(crate) async fn serve<S>(listening: &Arc<Listening>, peer: IpAddr, socket: S, early: Vec<u8>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let conversation = Conversation::new(Arc::clone(listening), peer);
+    io::serve(socket, conversation, &listening.stop, early).await;
 }
 
-/// What RFC 6455 adds to a key to prove that a server speaks WebSocket.
-const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
-/// Upgrades a connection and serves it on a task of its own. `place` is its place among the connections
-/// the server holds.
+/// Upgrades a connection that has been used for HTTP before, as proxies do, and serves it on a task of
+/// its own. `place` is its place among the connections the server holds.
 pub(crate) fn upgrade(
-    edge: &Arc<Edge>,
+    listening: &Arc<Listening>,
     peer: IpAddr,
     mut request: Request<Incoming>,
     place: Arc<OwnedSemaphorePermit>,
-) -> Response<Full<Bytes>> {
-    let Some(accept) = accept_key(request.method(), request.headers()) else {
-        let mut response = Response::new(Full::from("this is a WebSocket address\n"));
+) -> Response<Body> {
+    let headers = request.headers().iter();
+    let accept = handshake::accept(headers.map(|(name, value)| (name.as_str(), value.as_bytes())));
+    let accept = accept
+        .filter(|_| *request.method() == Method::GET)
+        .and_then(|accept| HeaderValue::from_str(&accept).ok());
+    let Some(accept) = accept else {
+        let mut response = Response::new(body::whole(&b"this is a WebSocket address\n"[..]));
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
         response
             .headers_mut()
@@ -48,66 +54,18 @@ pub(crate) fn upgrade(
         return response;
     };
     let upgraded = hyper::upgrade::on(&mut request);
-    let conversation = Conversation::new(Arc::clone(edge), peer);
-    let stop = edge.stop.clone();
-    edge.tasks.spawn(async move {
+    let held = Arc::clone(listening);
+    listening.tasks.spawn(async move {
         if let Ok(socket) = upgraded.await {
-            io::serve(TokioIo::new(socket), conversation, stop).await;
+            serve(&held, peer, TokioIo::new(socket), Vec::new()).await;
         }
         drop(place);
     });
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(body::whole(Vec::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     response
-}
-
-/// The answer to a WebSocket handshake; `None` when the request is none.
-fn accept_key(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
-    let has = |name, token: &str| {
-        let values = headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(token))
-    };
-    let handshake = *method == Method::GET
-        && has(header::UPGRADE, "websocket")
-        && has(header::CONNECTION, "upgrade")
-        && has(header::SEC_WEBSOCKET_VERSION, "13");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| handshake)?;
-    let proof = Sha1::new()
-        .chain_update(key.as_bytes())
-        .chain_update(ACCEPT_GUID)
-        .finalize();
-    HeaderValue::from_str(&STANDARD.encode(proof)).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_handshake_of_the_rfc() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(
-            header::CONNECTION,
-            HeaderValue::from_static("keep-alive, Upgrade"),
-        );
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        assert_eq!(accept_key(&Method::GET, &headers), None, "no key");
-        headers.insert(
-            header::SEC_WEBSOCKET_KEY,
-            HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="),
-        );
-        let accept = HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert_eq!(accept_key(&Method::GET, &headers), Some(accept));
-        assert_eq!(accept_key(&Method::POST, &headers), None);
-    }
 }

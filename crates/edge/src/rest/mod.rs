@@ -9,39 +9,46 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use headcount_core::Code;
 use headcount_core::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_MS_MAX};
 use headcount_service::{AppEntry, AuthenticatedCall, Caller, Who};
 use http::{Method, Request, Response, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
 
 use crate::answer::Answer;
+use crate::body::{self, Body};
 use crate::command::{Call, Callers, Family, Lookup, find, no_such_command};
-use crate::edge::Edge;
+use crate::connection::HttpConnection;
+use crate::edge::{Listening, ServiceHold};
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
 use query::Query;
 
 /// Answers one call.
-pub(crate) async fn handle(
-    edge: &Arc<Edge>,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    let clock = edge.service.clock();
-    let began_us = clock.monotonic_us();
+pub(crate) async fn handle(connection: &HttpConnection, request: Request<Incoming>) -> Response<Body> {
+    let (listening, peer) = (&connection.listening, connection.peer);
+    let clock = listening.service.clock();
+    let (began_us, began_wall_ms) = (clock.monotonic_us(), clock.wall_ms());
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or_default());
     let path = head.uri.path();
     let found = path_names(path).map_or(Lookup::UnknownService, |(service, name)| find(service, name));
     let mut bytes_in = 0;
-    let answered = call(edge, peer, &head.method, found, &query, body, &mut bytes_in).await;
+    let call = RestCall {
+        peer,
+        now_s: began_wall_ms / 1000,
+        method: &head.method,
+        found,
+        query: &query,
+    };
+    let answered = call.run(listening, body, &mut bytes_in).await;
     let answer = answered.unwrap_or_else(|fault| fault.answer(Family::Group));
     let (service, command) = found.names();
-    edge.log.line(&RequestLine {
-        wall_ms: clock.wall_ms(),
+    let took_us = clock.monotonic_us() - began_us;
+    listening.log.line(&RequestLine {
+        wall_ms: began_wall_ms + took_us / 1000,
         door: "rest",
         peer,
         app: query.as_ref().map_or(0, |query| query.sdkappid.0),
@@ -49,105 +56,134 @@ pub(crate) async fn handle(
         service,
         command,
         code: answer.code.0,
-        took_us: clock.monotonic_us() - began_us,
+        took_us,
         bytes_in,
         bytes_out: answer.body.len(),
     });
     respond(answer)
 }
 
-async fn call(
-    edge: &Arc<Edge>,
+/// What a call says before its body.
+struct RestCall<'a> {
     peer: IpAddr,
-    method: &Method,
+    now_s: u64,
+    method: &'a Method,
     found: Lookup,
-    query: &Result<Query<'_>, Fault>,
-    body: Incoming,
-    bytes_in: &mut usize,
-) -> Result<Answer, Fault> {
-    if *method != Method::POST {
-        return Err(Fault::code(Code::HTTP_PARSE, "HTTP parse Error"));
-    }
-    if matches!(found, Lookup::UnknownService) {
-        return Err(path_wrong());
-    }
-    let query = query.as_ref().map_err(Clone::clone)?;
-    let app = authenticate(edge, peer, query).await?;
-    let Some(admin) = app.admin(&query.identifier).cloned() else {
-        return Err(Fault::code(
-            Code::NOT_APP_ADMIN,
-            "identifier is not an admin of this app: call with an admin's UserSig",
-        ));
-    };
-    let (command, service_name, place) = match found {
-        Lookup::Found(command, service_name, place) => (command, service_name, place),
-        Lookup::UnknownCommand(service) => return Err(no_such_command(service)),
-        Lookup::UnknownService => return Err(path_wrong()),
-    };
-    if command.callers == Callers::User {
-        return Err(Fault::code(
-            Code::UNKNOWN_COMMAND,
-            "this command is for clients, not for REST",
-        ));
-    }
-    if !edge
-        .limiter
-        .take(query.sdkappid, place, || edge.service.clock().monotonic_ms())
-    {
-        return Err(Fault::code(
-            Code::RATE_LIMITED,
-            "this command is called too often: slow down",
-        ));
-    }
-    let body = read(body).await?;
-    *bytes_in = body.len();
-    let caller = Caller {
-        app,
-        who: Who::Admin(admin),
-    };
-    let call = Call {
-        service: Arc::clone(&edge.service),
-        caller,
-        service_name,
-        command,
-        body,
-    };
-    Ok((command.run)(call).answer().await)
+    query: &'a Result<Query<'a>, Fault>,
 }
 
-async fn authenticate(edge: &Edge, peer: IpAddr, query: &Query<'_>) -> Result<Arc<AppEntry>, Fault> {
-    let call = AuthenticatedCall {
-        sdkappid: query.sdkappid,
-        identifier: &query.identifier,
-        usersig: &query.usersig,
-        peer,
-    };
-    match edge.service.authenticate_cached(&call) {
-        Some(app) => Ok(app),
-        None => Ok(edge.service.authenticate(&call).await?),
+impl RestCall<'_> {
+    async fn run(
+        self,
+        listening: &Arc<Listening>,
+        body: Incoming,
+        bytes_in: &mut usize,
+    ) -> Result<Answer, Fault> {
+        if *self.method != Method::POST {
+            return Err(Fault::code(Code::HTTP_PARSE, "HTTP parse Error"));
+        }
+        if matches!(self.found, Lookup::UnknownService) {
+            return Err(path_wrong());
+        }
+        let query = self.query.as_ref().map_err(Clone::clone)?;
+        let app = self.authenticate(listening, query).await?;
+        let Some(admin) = app.admin(&query.identifier) else {
+            return Err(Fault::code(
+                Code::NOT_APP_ADMIN,
+                "identifier is not an admin of this app: call with an admin's UserSig",
+            ));
+        };
+        let (command, service_name, place) = match self.found {
+            Lookup::Found(command, service_name, place) => (command, service_name, place),
+            Lookup::UnknownCommand(service) => return Err(no_such_command(service)),
+            Lookup::UnknownService => return Err(path_wrong()),
+        };
+        if command.callers == Callers::User {
+            return Err(Fault::code(
+                Code::UNKNOWN_COMMAND,
+                "this command is for clients, not for REST",
+            ));
+        }
+        let monotonic_ms = || listening.service.clock().monotonic_ms();
+        if !listening.limiter.take(query.sdkappid, place, monotonic_ms) {
+            return Err(Fault::code(
+                Code::RATE_LIMITED,
+                "this command is called too often: slow down",
+            ));
+        }
+        let body = read(body).await?;
+        *bytes_in = body.len();
+        let caller = Caller {
+            app,
+            who: Who::Admin(admin),
+        };
+        let call = Call {
+            service: ServiceHold(Arc::clone(listening)),
+            caller,
+            service_name,
+            command,
+            body,
+        };
+        Ok((command.run)(call).answer().await)
+    }
+
+    async fn authenticate(&self, listening: &Listening, query: &Query<'_>) -> Result<Arc<AppEntry>, Fault> {
+        let call = AuthenticatedCall {
+            sdkappid: query.sdkappid,
+            identifier: &query.identifier,
+            usersig: &query.usersig,
+            peer: self.peer,
+        };
+        match listening.service.authenticate_cached(&call, self.now_s) {
+            Some(app) => Ok(app),
+            None => Ok(listening.service.authenticate(&call).await?),
+        }
     }
 }
 
 /// The body, when it is neither too large nor too slow.
 async fn read(body: Incoming) -> Result<Bytes, Fault> {
-    let too_large = || {
-        let info =
-            format!("the body is larger than {REQUEST_BODY_BYTES_MAX} bytes: send fewer items at once");
-        Fault::code(Code::HTTP_PARSE, info)
-    };
     if body.size_hint().lower() > REQUEST_BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
-    let collected = Limited::new(body, REQUEST_BODY_BYTES_MAX).collect();
-    match tokio::time::timeout(Duration::from_millis(REQUEST_BODY_MS_MAX), collected).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Fault::code(Code::HTTP_PARSE, "HTTP parse Error")),
-        Err(_) => Err(Fault::code(
-            Code::TIMEOUT,
-            "service timeout or request format error,please check and try again",
-        )),
+    let limit = Duration::from_millis(REQUEST_BODY_MS_MAX);
+    tokio::time::timeout(limit, gather(body))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Fault::code(
+                Code::TIMEOUT,
+                "service timeout or request format error,please check and try again",
+            ))
+        })
+}
+
+/// The pieces of a body together: nearly always there is one, which is not copied.
+async fn gather(mut body: Incoming) -> Result<Bytes, Fault> {
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while !body.is_end_stream() {
+        let Some(frame) = body.frame().await else { break };
+        let frame = frame.map_err(|_| Fault::code(Code::HTTP_PARSE, "HTTP parse Error"))?;
+        // Trailers say nothing here.
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(whole.len()) + data.len() > REQUEST_BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&data);
     }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+fn too_large() -> Fault {
+    let info = format!("the body is larger than {REQUEST_BODY_BYTES_MAX} bytes: send fewer items at once");
+    Fault::code(Code::HTTP_PARSE, info)
 }
 
 fn path_names(path: &str) -> Option<(&str, &str)> {
@@ -162,8 +198,8 @@ fn path_wrong() -> Fault {
     )
 }
 
-fn respond(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+fn respond(answer: Answer) -> Response<Body> {
+    let mut response = Response::new(body::whole(answer.body));
     let json = header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response

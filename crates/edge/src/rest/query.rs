@@ -19,8 +19,11 @@ impl<'a> Query<'a> {
     /// Reads a query, in any order of its parameters; of a repeated one the first counts.
     pub(super) fn parse(query: &'a str) -> Result<Self, Fault> {
         let (mut sdkappid, mut identifier, mut usersig, mut contenttype) = (None, None, None, None);
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let mut rest = query;
+        while !rest.is_empty() {
+            let pair;
+            (pair, rest) = cut(rest, b'&');
+            let (name, value) = cut(pair, b'=');
             let place = match name {
                 "sdkappid" => &mut sdkappid,
                 "identifier" => &mut identifier,
@@ -53,13 +56,19 @@ impl<'a> Query<'a> {
     }
 }
 
+/// What stands before and behind the first `mark`; without one, nothing is behind.
+fn cut(text: &str, mark: u8) -> (&str, &str) {
+    let at = memchr::memchr(mark, text.as_bytes()).unwrap_or(text.len());
+    (&text[..at], text.get(at + 1..).unwrap_or_default())
+}
+
 fn wrong(info: &str) -> Fault {
     Fault::code(Code::QUERY_WRONG, info)
 }
 
 /// Undoes percent-encoding; `None` when it is broken or hides something that is not UTF-8.
 fn decode(value: &str) -> Option<Cow<'_, str>> {
-    if !value.contains('%') {
+    if memchr::memchr(b'%', value.as_bytes()).is_none() {
         return Some(Cow::Borrowed(value));
     }
     let mut bytes = Vec::with_capacity(value.len());

@@ -34,6 +34,8 @@ const NAMES: &[&str] = &[
     "limits.connections_max",
     "limits.community_members_max",
     "limits.group_members_max",
+    "workers.threads",
+    "workers.own_files",
 ];
 
 pub(super) fn load<'a>(
@@ -215,6 +217,7 @@ mod tests {
             "[multi_login]\nweb_instances = 0",
             "[multi_login]\npolicy = 'some'",
             "[rate_limits]\ndefault_per_s = 0",
+            "[workers]\nthreads = 257",
             "[rate_limits.commands]\n'group_open_http_svc/no_such' = 5",
             "not toml",
         ] {

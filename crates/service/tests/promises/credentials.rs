@@ -38,7 +38,10 @@ fn call<'a>(
 /// Whether this UserSig of the admin is remembered.
 fn remembered(world: &World, usersig: &str) -> bool {
     let call = call(APP, ADMIN, usersig, PEER);
-    world.service.authenticate_cached(&call).is_some()
+    world
+        .service
+        .authenticate_cached(&call, world.clock.wall_s())
+        .is_some()
 }
 
 async fn authenticate(world: &World, usersig: &str) -> Result<(), AuthError> {
@@ -74,7 +77,12 @@ async fn a_remembered_usersig_is_good_for_its_user_and_app_alone() {
         (APP, ADMIN, ""),
     ] {
         let call = call(sdkappid, identifier, text, PEER);
-        assert!(world.service.authenticate_cached(&call).is_none());
+        assert!(
+            world
+                .service
+                .authenticate_cached(&call, world.clock.wall_s())
+                .is_none()
+        );
     }
 }
 
@@ -141,7 +149,10 @@ async fn a_new_key_voids_all_that_the_old_one_signed() {
     let newer = usersig::sign("a new key", APP.0, ADMIN, world.clock.wall_s(), 60, None);
     assert_eq!(authenticate(&world, &newer).await, Ok(()));
     assert!(
-        world.service.authenticate_cached(&others).is_some(),
+        world
+            .service
+            .authenticate_cached(&others, world.clock.wall_s())
+            .is_some(),
         "an app that did not change keeps its own"
     );
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use headcount_core::{MultiLogin, Platform};
+use headcount_core::{Clock, MultiLogin, Platform};
 use headcount_service::{AuthError, AuthenticatedCall, CountError, FindGroupError, LoginError};
 
 use crate::FANS;
@@ -60,7 +60,12 @@ async fn a_known_usersig_is_accepted_without_the_store() {
     };
     world.service.authenticate(&call(ADMIN, &known)).await.unwrap();
     fails(&world, true);
-    assert!(world.service.authenticate_cached(&call(ADMIN, &known)).is_some());
+    assert!(
+        world
+            .service
+            .authenticate_cached(&call(ADMIN, &known), world.clock.wall_s())
+            .is_some()
+    );
     let failed = world.service.authenticate(&call("root", &unknown)).await;
     assert!(matches!(failed, Err(AuthError::Store(_))), "{failed:?}");
     fails(&world, false);

@@ -126,9 +126,10 @@ impl World {
 
     /// An app's backend.
     pub(crate) fn backend(&self, sdkappid: SdkAppId) -> Caller {
+        let app = self.service.app(sdkappid).expect("the app is known");
         Caller {
-            app: self.service.app(sdkappid).expect("the app is known"),
-            who: Who::Admin(Arc::from(ADMIN)),
+            who: Who::Admin(app.admin(ADMIN).expect("the app has an admin")),
+            app,
         }
     }
 
