@@ -16,6 +16,16 @@ pub struct Headcount {
     dissolved: AtomicBool,
 }
 
+/// The numbers of one group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Members online.
+    pub online: u32,
+    /// Members with a session on each platform, in the order of [`Platform::ALL`]. One on two platforms is
+    /// in both numbers, one with two devices of a platform once in its number.
+    pub by_platform: [u32; Platform::ALL.len()],
+}
+
 impl Headcount {
     /// Begins at nobody, as of the latest change there was: whoever saw an earlier group of the same id
     /// learns that its number is another now.
@@ -41,13 +51,16 @@ impl Headcount {
         self.online.load(Ordering::Acquire)
     }
 
-    /// Members with a session on each platform at this moment, in the order of [`Platform::ALL`]. One on
-    /// two platforms is in both numbers, one with two devices of a platform once in its number.
+    /// All numbers, each as it is at its own moment of the reading.
     #[must_use]
-    pub fn online_by_platform(&self) -> [u32; Platform::ALL.len()] {
-        self.on_platform
-            .each_ref()
-            .map(|count| count.load(Ordering::Acquire))
+    pub fn numbers(&self) -> Numbers {
+        Numbers {
+            online: self.online(),
+            by_platform: self
+                .on_platform
+                .each_ref()
+                .map(|count| count.load(Ordering::Acquire)),
+        }
     }
 
     /// The stamp of the latest change. Numbers read after it are as new as it says, or newer; a newer one

@@ -19,7 +19,7 @@ mod pending;
 mod presence;
 mod session;
 
-pub use headcount::{Headcount, LatestChange};
+pub use headcount::{Headcount, LatestChange, Numbers};
 pub use pending::LoginTicket;
-pub use presence::{Cut, Presence, Running};
+pub use presence::{Cut, Presence};
 pub use session::{Arrival, Displaced, Displacement, NewSession, Opened, Refused, Session, SessionKey};

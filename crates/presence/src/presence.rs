@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use headcount_core::{AccountKey, Change, GroupKey, MultiLogin, Platform, PlatformSet};
+use headcount_core::{AccountKey, Change, GroupKey, MultiLogin, PlatformSet};
 
-use crate::headcount::{Headcount, LatestChange, Stamps};
+use crate::headcount::{Headcount, LatestChange, Numbers, Stamps};
 use crate::pending::{LoginTicket, PendingLogins};
 use crate::session::{Arrival, Displaced, NewSession, Opened, Refused, Session, SessionKey, displace};
 
@@ -45,18 +45,9 @@ pub struct Cut {
     /// Accounts with a session and the platforms of their sessions, in no order.
     pub online: Vec<(AccountKey, PlatformSet)>,
     /// The running numbers of each group that was ever counted.
-    pub counts: Vec<(GroupKey, Running)>,
+    pub counts: Vec<(GroupKey, Numbers)>,
     /// Accounts present in rooms, which the directory does not know.
     pub rooms: Vec<(GroupKey, AccountKey)>,
-}
-
-/// The running numbers of one group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Running {
-    /// Members online.
-    pub online: u32,
-    /// Members with a session on each platform, in the order of [`Platform::ALL`].
-    pub by_platform: [u32; Platform::ALL.len()],
 }
 
 impl<H> Presence<H> {
@@ -303,18 +294,9 @@ impl<H> Presence<H> {
             counts: self
                 .counts
                 .iter()
-                .map(|(&group, count)| (group, Running::of(count)))
+                .map(|(&group, count)| (group, count.numbers()))
                 .collect(),
             rooms: rooms.collect(),
-        }
-    }
-}
-
-impl Running {
-    fn of(count: &Headcount) -> Self {
-        Self {
-            online: count.online(),
-            by_platform: count.online_by_platform(),
         }
     }
 }
@@ -385,7 +367,7 @@ impl<H> Online<H> {
 
 #[cfg(test)]
 mod tests {
-    use headcount_core::{GroupId, SdkAppId};
+    use headcount_core::{GroupId, Platform, SdkAppId};
 
     use super::*;
 

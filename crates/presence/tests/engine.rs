@@ -461,7 +461,7 @@ fn a_group_has_one_handle_for_all() {
 
 /// Members on the web, and on Android.
 fn web_and_android(engine: &mut Engine, group: GroupKey) -> [u32; 2] {
-    let by_platform = engine.headcount(group).online_by_platform();
+    let by_platform = engine.headcount(group).numbers().by_platform;
     [Platform::Web, Platform::Android].map(|platform| by_platform[platform.index()])
 }
 
@@ -549,7 +549,7 @@ fn numbers_are_never_older_than_the_stamp_before_them() {
         while seen < u64::from(LOGINS) {
             seen = latest.stamp();
             let (changed, online) = (club.changed(), club.online());
-            let web = club.online_by_platform()[Platform::Web.index()];
+            let web = club.numbers().by_platform[Platform::Web.index()];
             assert!(changed >= seen, "{changed} is older than {seen}");
             assert!(u64::from(online) >= changed && u64::from(web) >= changed);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use headcount_core::{AccountKey, GroupKey, Platform, PlatformSet, SdkAppId};
 use headcount_directory::{Snapshot, StoreError};
-use headcount_presence::{Cut, Running};
+use headcount_presence::{Cut, Numbers};
 
 use crate::service::Service;
 
@@ -40,7 +40,7 @@ pub struct AuditReport {
 #[derive(Clone, Copy, Default)]
 struct Recount {
     members: u32,
-    running: Running,
+    running: Numbers,
 }
 
 impl Recount {
@@ -95,7 +95,7 @@ fn recount(mut snapshot: Box<dyn Snapshot>, cut: &Cut) -> Result<AuditReport, St
         online: online.len() as u64,
         ..AuditReport::default()
     };
-    let mut running: HashMap<GroupKey, Running> = cut.counts.iter().copied().collect();
+    let mut running: HashMap<GroupKey, Numbers> = cut.counts.iter().copied().collect();
     snapshot.groups(&mut |key, app, id, member_num| {
         report.groups += 1;
         let recount = recounts.get(&key).copied().unwrap_or_default();
@@ -117,7 +117,7 @@ fn recount(mut snapshot: Box<dyn Snapshot>, cut: &Cut) -> Result<AuditReport, St
             None,
             &format!("group number {}", key.0),
             shown,
-            Running::default(),
+            Numbers::default(),
         );
     }
     Ok(report)
@@ -125,7 +125,7 @@ fn recount(mut snapshot: Box<dyn Snapshot>, cut: &Cut) -> Result<AuditReport, St
 
 impl AuditReport {
     /// Notes which of a group's running numbers are not what they should be.
-    fn compare(&mut self, sdkappid: Option<SdkAppId>, group: &str, shown: Running, counted: Running) {
+    fn compare(&mut self, sdkappid: Option<SdkAppId>, group: &str, shown: Numbers, counted: Numbers) {
         let mut compare = |number: String, shown, counted| {
             if shown != counted {
                 self.differences.push(Difference {
@@ -170,9 +170,9 @@ mod tests {
 
     fn differences(members: u32, edit: impl FnOnce(&mut Cut)) -> Vec<(String, u32, u32)> {
         let on = |platforms: &[Platform]| platforms.iter().copied().collect::<PlatformSet>();
-        let mut running = Running {
+        let mut running = Numbers {
             online: 2,
-            ..Running::default()
+            ..Numbers::default()
         };
         running.by_platform[Platform::Web.index()] = 2;
         running.by_platform[Platform::Mac.index()] = 1;
@@ -203,7 +203,7 @@ mod tests {
         let mac = differences(3, |cut| cut.counts[0].1.by_platform[Platform::Mac.index()] = 0);
         assert_eq!(mac, [("OnlineMemberNum of Mac".to_owned(), 0, 1)]);
         let gone = differences(3, |cut| {
-            let mut running = Running::default();
+            let mut running = Numbers::default();
             running.by_platform[Platform::Web.index()] = 1;
             cut.counts.push((GroupKey(8), running));
         });

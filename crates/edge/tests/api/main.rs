@@ -4,6 +4,7 @@
 
 mod accounts;
 mod count;
+mod counts;
 mod create;
 mod frames;
 mod gateway;
@@ -14,4 +15,5 @@ mod membership;
 mod query;
 mod sessions;
 mod stop;
+mod stream;
 mod testkit;

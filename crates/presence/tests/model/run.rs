@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use headcount_core::{AccountKey, Change, GroupId, GroupKey, MultiLogin, MultiLoginPolicy, SdkAppId};
-use headcount_presence::{Headcount, Presence, Running, SessionKey};
+use headcount_presence::{Headcount, Numbers, Presence, SessionKey};
 
 use crate::dice::Dice;
 use crate::truth::{Live, Truth};
@@ -77,7 +77,7 @@ pub(crate) struct Run {
     /// Handles held by readers, also of groups that are gone.
     watched: Vec<Arc<Headcount>>,
     /// What a watcher of these handles knows, and the stamp up to which it has looked.
-    known: HashMap<GroupKey, (Running, bool)>,
+    known: HashMap<GroupKey, (Numbers, bool)>,
     looked_at: u64,
     /// How many changes may be committed that the engine was not told of.
     lag_max: usize,
@@ -330,7 +330,7 @@ impl Run {
                 .cut()
                 .counts
                 .iter()
-                .all(|(_, running)| *running == Running::default())
+                .all(|(_, running)| *running == Numbers::default())
         );
     }
 

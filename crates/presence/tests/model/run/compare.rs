@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headcount_core::{AccountKey, GroupKey, Platform, PlatformSet};
-use headcount_presence::{Headcount, Running};
+use headcount_presence::Numbers;
 
 use super::Run;
 use crate::truth::Live;
@@ -46,7 +46,7 @@ impl Run {
         cut.rooms.sort_unstable();
         assert_eq!(cut.rooms, rooms, "who is in which room");
 
-        let counts: BTreeMap<GroupKey, Running> = cut.counts.iter().copied().collect();
+        let counts: BTreeMap<GroupKey, Numbers> = cut.counts.iter().copied().collect();
         assert_eq!(counts.len(), cut.counts.len(), "a group is counted twice");
         for &group in truth.groups.iter().chain(&truth.rooms) {
             self.compare_count(group, counts.get(&group).copied().unwrap_or_default(), &online);
@@ -59,9 +59,9 @@ impl Run {
             let group = handle.group();
             let gone = truth.dissolved.contains(&group);
             assert_eq!(handle.is_dissolved(), gone, "{group:?}");
-            let nobody = Running::default();
+            let nobody = Numbers::default();
             let expected = if gone { Some(&nobody) } else { counts.get(&group) };
-            assert_eq!(Some(&shown(handle)), expected, "a handle of {group:?}");
+            assert_eq!(Some(&handle.numbers()), expected, "a handle of {group:?}");
             if gone {
                 self.compare_count(group, nobody, &online);
             }
@@ -71,8 +71,8 @@ impl Run {
 
     /// Recounts one group from first principles. While a change is under way, its account may count
     /// already or not; without one there is one right answer, and the numbers have to be of those who count.
-    fn compare_count(&self, group: GroupKey, running: Running, online: &[AccountKey]) {
-        let mut recount = Running::default();
+    fn compare_count(&self, group: GroupKey, running: Numbers, online: &[AccountKey]) {
+        let mut recount = Numbers::default();
         for &account in online {
             let says = self.engine.counts_in(account, group);
             let in_room = self.engine.is_in_room(account, group);
@@ -100,7 +100,7 @@ impl Run {
         let latest = self.engine.latest_change().stamp();
         assert!(latest >= self.looked_at, "stamps do not go back");
         for handle in &self.watched {
-            let now = (shown(handle), handle.is_dissolved());
+            let now = (handle.numbers(), handle.is_dissolved());
             let stamp = handle.changed();
             assert!(stamp <= latest, "a change that nobody was told of");
             let known = self.known.entry(handle.group()).or_insert(now);
@@ -110,12 +110,5 @@ impl Run {
             assert_eq!(*known, now, "{:?} changed without a stamp", handle.group());
         }
         self.looked_at = latest;
-    }
-}
-
-fn shown(handle: &Headcount) -> Running {
-    Running {
-        online: handle.online(),
-        by_platform: handle.online_by_platform(),
     }
 }
