@@ -149,6 +149,8 @@ pub(crate) struct HttpConnection {
     calls: AtomicUsize,
     /// When the last one ended, or the connection began, on the monotonic clock.
     idle_since_ms: AtomicU64,
+    /// When a stream was last asked for more, 0 without one.
+    streamed_ms: AtomicU64,
 }
 
 /// A call that is under way, until it is dropped.
@@ -161,6 +163,17 @@ impl UnderWay {
 
     pub(crate) fn service(&self) -> &Service {
         &self.0.listening.service
+    }
+
+    /// A stream was asked for more. When that stops, its reader has closed the window of HTTP/2 on it.
+    pub(crate) fn streamed(&self) {
+        let now_ms = self.service().clock().monotonic_ms();
+        self.0.streamed_ms.store(now_ms.max(1), Ordering::Relaxed);
+    }
+
+    /// A stream has ended; if there are others, they will say so.
+    pub(crate) fn stream_ended(&self) {
+        self.0.streamed_ms.store(0, Ordering::Relaxed);
     }
 
     /// Whether the connection waits for its peer to take in what was written.
@@ -177,11 +190,13 @@ impl HttpConnection {
 
     /// For how long it may go on being silent; `None` when it has been too long.
     fn may_be_silent_for(&self) -> Option<Duration> {
+        let now_ms = self.listening.service.clock().monotonic_ms();
         if self.calls.load(Ordering::Relaxed) > 0 {
-            return Some(Duration::from_millis(REQUEST_HEAD_MS_MAX));
+            let streamed_ms = self.streamed_ms.load(Ordering::Relaxed);
+            let stalled = streamed_ms > 0 && now_ms.saturating_sub(streamed_ms) > REQUEST_HEAD_MS_MAX;
+            return (!stalled).then_some(Duration::from_millis(REQUEST_HEAD_MS_MAX));
         }
-        let idle_ms =
-            self.listening.service.clock().monotonic_ms() - self.idle_since_ms.load(Ordering::Relaxed);
+        let idle_ms = now_ms - self.idle_since_ms.load(Ordering::Relaxed);
         let left_ms = REQUEST_HEAD_MS_MAX
             .checked_sub(idle_ms)
             .filter(|&left_ms| left_ms > 0);
@@ -231,6 +246,7 @@ async fn http<S>(
         door,
         place: Arc::new(place),
         calls: AtomicUsize::new(0),
+        streamed_ms: AtomicU64::new(0),
     });
     let called = Arc::clone(&connection);
     let service = service_fn(move |request| {

@@ -70,6 +70,7 @@ impl CountsBody {
         {
             return Poll::Ready(None);
         }
+        self.under_way.streamed();
         let said = match self.pace.turn(now, self.under_way.is_blocked()) {
             Turn::Look { silent } => self.look().or_else(|| silent.then(|| ALIVE.to_vec())),
             Turn::Speak => Some(ALIVE.to_vec()),
@@ -83,6 +84,12 @@ impl CountsBody {
             }
             None => Poll::Pending,
         }
+    }
+}
+
+impl Drop for CountsBody {
+    fn drop(&mut self) {
+        self.under_way.stream_ended();
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn handle(under_way: UnderWay, peer: IpAddr, request: Request<I
 }
 
 /// The app in `/v1/apps/{sdkappid}/counts/stream`.
-fn app_of(path: &str) -> Option<SdkAppId> {
+pub(crate) fn app_of(path: &str) -> Option<SdkAppId> {
     let app = path.strip_prefix("/v1/apps/")?.strip_suffix("/counts/stream")?;
     app.parse().ok().map(SdkAppId)
 }

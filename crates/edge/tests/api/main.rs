@@ -12,6 +12,7 @@ mod groups;
 mod imports;
 mod members;
 mod membership;
+mod openapi;
 mod query;
 mod sessions;
 mod stop;
