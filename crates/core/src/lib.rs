@@ -24,4 +24,4 @@ pub use code::Code;
 pub use group::{BadGroupId, GroupId, GroupKey};
 pub use group_type::{GroupType, InviteOption, JoinOption, Role};
 pub use multi_login::{MultiLogin, MultiLoginPolicy};
-pub use platform::{Platform, PlatformClass};
+pub use platform::{Platform, PlatformClass, PlatformSet};

@@ -56,6 +56,23 @@ pub const GROUP_INFO_MEMBERS_MAX: u32 = GROUP_MEMBERS_MAX;
 /// Bytes of an answer (1047/34348, code 10018).
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// Groups in one get_online_member_nums.
+pub const COUNTED_GROUPS_MAX: usize = 500;
+/// Streams of counts at once.
+pub const STREAMS_MAX: usize = 10_000;
+/// Groups of one stream of counts.
+pub const STREAM_GROUPS_MAX: usize = 1_000;
+/// The shortest time between two events of a stream.
+pub const STREAM_INTERVAL_MS_MIN: u64 = 100;
+/// The longest time between a change and its event.
+pub const STREAM_INTERVAL_MS_MAX: u64 = 60_000;
+/// The time between two events when the call names none.
+pub const STREAM_INTERVAL_MS_DEFAULT: u64 = 1_000;
+/// Silence after which a stream says that it is alive.
+pub const STREAM_SILENCE_MS_MAX: u64 = 15_000;
+/// How long a stream waits for its reader before it ends.
+pub const STREAM_WRITE_MS_MAX: u64 = 10_000;
+
 /// Admins of an app (1047/50301).
 pub const APP_ADMINS_MAX: usize = 10;
 
@@ -163,6 +180,10 @@ const _: () = {
     );
     // Groups that are imported at once fit into the writer's queue.
     assert!(IMPORT_GROUPS_AT_ONCE <= STORE_QUEUE_MAX);
+
+    // A stream that is read is never taken for a silent connection.
+    assert!(STREAM_SILENCE_MS_MAX + STREAM_WRITE_MS_MAX < REQUEST_HEAD_MS_MAX);
+    assert!(STREAM_INTERVAL_MS_MIN <= STREAM_INTERVAL_MS_DEFAULT);
     // A change of an app must be seen within a second.
     assert!(APP_REFRESH_MS < 1_000);
 };

@@ -78,6 +78,10 @@ pub trait Directory: Send + Sync + 'static {
     /// A living group by its id.
     async fn group(&self, app: SdkAppId, id: GroupId) -> Result<Option<Group>, StoreError>;
 
+    /// The living groups of these ids, of one moment and in the same order; `None` for each that there is
+    /// not.
+    async fn groups(&self, app: SdkAppId, ids: Vec<GroupId>) -> Result<Vec<Option<Group>>, StoreError>;
+
     /// Dissolves a group: at once it is gone for every reader, its id is free, and `Dissolved` is
     /// reported; what is left of its members is removed bit by bit, also across restarts. `false` when it
     /// was gone already.

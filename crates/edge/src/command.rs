@@ -236,6 +236,33 @@ mod tests {
     }
 
     #[test]
+    fn every_path_of_the_openapi_leads_to_a_door() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../../docs/openapi.json")).expect("JSON");
+        let paths = document["paths"].as_object().expect("paths");
+        for (path, operations) in paths {
+            let methods: Vec<_> = operations.as_object().expect("operations").keys().collect();
+            if let Some(names) = path.strip_prefix("/v4/") {
+                assert_eq!(methods, ["post"], "{path}");
+                let (service, name) = names.split_once('/').expect("two names");
+                assert!(matches!(find(service, name), Lookup::Found(..)), "{path}");
+            } else {
+                assert_eq!(methods, ["get"], "{path}");
+                let path = path.replace("{sdkappid}", "1");
+                assert!(crate::stream::app_of(&path).is_some(), "{path}");
+            }
+        }
+        for command in crate::commands::TABLE {
+            if command.name.starts_with("get_online_member_num") {
+                for service in command.services {
+                    let path = format!("/v4/{service}/{}", command.name);
+                    assert!(paths.contains_key(&path), "docs/openapi.json has no {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_log_repeats_no_unknown_names() {
         assert_eq!(
             find("openim", "query_online_status").names(),

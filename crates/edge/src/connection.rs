@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use headcount_core::limits::REQUEST_HEAD_MS_MAX;
+use headcount_service::Service;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -27,7 +28,8 @@ use crate::body::Body;
 use crate::edge::Listening;
 use crate::gateway::{self, Greeting};
 use crate::listener::Door;
-use crate::{ops, rest};
+use crate::stream::{Blocked, Observed};
+use crate::{ops, rest, stream};
 
 /// Bytes that are read before it is decided what a connection speaks: a browser's handshake has about 700.
 const GREETING_BYTES_MAX: usize = 4 << 10;
@@ -141,14 +143,44 @@ pub(crate) struct HttpConnection {
     pub(crate) peer: IpAddr,
     door: Door,
     place: Arc<OwnedSemaphorePermit>,
+    /// Whether it waits for its peer to take in what was written.
+    blocked: Blocked,
     /// Calls that are under way; with HTTP/2 there may be many.
     calls: AtomicUsize,
     /// When the last one ended, or the connection began, on the monotonic clock.
     idle_since_ms: AtomicU64,
+    /// When a stream was last asked for more, 0 without one.
+    streamed_ms: AtomicU64,
 }
 
 /// A call that is under way, until it is dropped.
 pub(crate) struct UnderWay(Arc<HttpConnection>);
+
+impl UnderWay {
+    pub(crate) fn listening(&self) -> &Arc<Listening> {
+        &self.0.listening
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        &self.0.listening.service
+    }
+
+    /// A stream was asked for more. When that stops, its reader has closed the window of HTTP/2 on it.
+    pub(crate) fn streamed(&self) {
+        let now_ms = self.service().clock().monotonic_ms();
+        self.0.streamed_ms.store(now_ms.max(1), Ordering::Relaxed);
+    }
+
+    /// A stream has ended; if there are others, they will say so.
+    pub(crate) fn stream_ended(&self) {
+        self.0.streamed_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the connection waits for its peer to take in what was written.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.0.blocked.is_so()
+    }
+}
 
 impl HttpConnection {
     fn under_way(self: &Arc<Self>) -> UnderWay {
@@ -158,11 +190,13 @@ impl HttpConnection {
 
     /// For how long it may go on being silent; `None` when it has been too long.
     fn may_be_silent_for(&self) -> Option<Duration> {
+        let now_ms = self.listening.service.clock().monotonic_ms();
         if self.calls.load(Ordering::Relaxed) > 0 {
-            return Some(Duration::from_millis(REQUEST_HEAD_MS_MAX));
+            let streamed_ms = self.streamed_ms.load(Ordering::Relaxed);
+            let stalled = streamed_ms > 0 && now_ms.saturating_sub(streamed_ms) > REQUEST_HEAD_MS_MAX;
+            return (!stalled).then_some(Duration::from_millis(REQUEST_HEAD_MS_MAX));
         }
-        let idle_ms =
-            self.listening.service.clock().monotonic_ms() - self.idle_since_ms.load(Ordering::Relaxed);
+        let idle_ms = now_ms - self.idle_since_ms.load(Ordering::Relaxed);
         let left_ms = REQUEST_HEAD_MS_MAX
             .checked_sub(idle_ms)
             .filter(|&left_ms| left_ms > 0);
@@ -175,6 +209,10 @@ impl HttpConnection {
             Door::Ops => ops::handle(&self.listening, request).await,
             Door::Public if gateway::is_path(request.uri().path()) => {
                 gateway::upgrade(&self.listening, self.peer, request, Arc::clone(&self.place))
+            }
+            Door::Public if stream::is_path(request.uri().path()) => {
+                let peer = self.peer;
+                stream::handle(under_way, peer, request).await
             }
             Door::Public => rest::handle(&under_way.0, request).await,
         }
@@ -198,15 +236,18 @@ async fn http<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let http2 = stream.read.starts_with(HTTP2);
+    let stream = Observed::new(stream);
     let connection = Arc::new(HttpConnection {
+        blocked: stream.blocked(),
         idle_since_ms: AtomicU64::new(listening.service.clock().monotonic_ms()),
         listening,
         peer,
         door,
         place: Arc::new(place),
         calls: AtomicUsize::new(0),
+        streamed_ms: AtomicU64::new(0),
     });
-    let http2 = stream.read.starts_with(HTTP2);
     let called = Arc::clone(&connection);
     let service = service_fn(move |request| {
         let answer = Arc::clone(&called).answer(request);

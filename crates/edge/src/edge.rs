@@ -4,8 +4,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headcount_core::limits::STREAMS_MAX;
 use headcount_core::{Platform, PlatformClass};
 use headcount_service::Service;
+use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -13,12 +15,24 @@ use crate::rate::{Limiter, RateLimits};
 use crate::request_log::RequestLog;
 
 /// What an operator may set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeSettings {
     /// When a silent client counts as gone.
     pub heartbeat: Heartbeat,
     /// How often a command may be called.
     pub rates: RateLimits,
+    /// Streams of counts at once.
+    pub streams_max: usize,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self {
+            heartbeat: Heartbeat::default(),
+            rates: RateLimits::default(),
+            streams_max: STREAMS_MAX,
+        }
+    }
 }
 
 /// When a silent client counts as gone (1047/33518).
@@ -59,6 +73,8 @@ pub struct Edge {
     pub(crate) settings: EdgeSettings,
     pub(crate) limiter: Limiter,
     pub(crate) log: RequestLog,
+    /// Places for streams of counts.
+    pub(crate) streams: Arc<Semaphore>,
     /// Cancelled when the server stops: no new connections, and clients are sent away.
     pub(crate) stop: CancellationToken,
     /// Every connection's task, so that a stopping server can wait for them.
@@ -77,6 +93,7 @@ impl Edge {
         let limiter = Limiter::new(&settings.rates);
         Arc::new(Self {
             service,
+            streams: Arc::new(Semaphore::new(settings.streams_max)),
             settings,
             limiter,
             log,

@@ -4,9 +4,9 @@
 use headcount_core::{Code, GroupType};
 use headcount_directory::StoreError;
 use headcount_service::{
-    AddError, AuthError, CountError, CreateGroupError, DissolveError, FindGroupError, GroupInfoError,
-    ImportError, ImportMembersError, JoinError, JoinedError, KickError, ListMembersError, LoginError,
-    QuitError, RemoveError, RolesError, StatusError,
+    AddError, AuthError, CountError, CountsError, CreateGroupError, DissolveError, FindGroupError,
+    GroupInfoError, ImportError, ImportMembersError, JoinError, JoinedError, KickError, ListMembersError,
+    LoginError, QuitError, RemoveError, RolesError, StatusError,
 };
 
 use crate::answer::Answer;
@@ -30,6 +30,14 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn code(code: Code, info: impl Into<String>) -> Self {
         Self::Code(code, info.into())
+    }
+
+    /// The caller is a user, where only the app may call.
+    pub(crate) fn not_app_admin() -> Self {
+        Self::code(
+            Code::NOT_APP_ADMIN,
+            "identifier is not an admin of this app: call with an admin's UserSig",
+        )
     }
 
     /// The answer, for a command of this family.
@@ -149,6 +157,19 @@ impl From<CountError> for Fault {
                 Code::GROUP_NOT_PERMITTED,
                 "only members may ask how many are online",
             ),
+        }
+    }
+}
+
+impl From<CountsError> for Fault {
+    fn from(error: CountsError) -> Self {
+        match error {
+            CountsError::Nothing => Self::Parameter("GroupIdList names no group".to_owned()),
+            CountsError::TooMany => Self::code(
+                Code::GROUP_TOO_MANY_ACCOUNTS,
+                "GroupIdList has more than 500 groups",
+            ),
+            CountsError::Store(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod by_platform;
 mod command;
 mod commands;
 mod connection;
@@ -16,6 +17,7 @@ mod ops;
 mod rate;
 mod request_log;
 mod rest;
+mod stream;
 mod wire;
 
 pub use edge::{Edge, EdgeSettings, Heartbeat};

@@ -2,7 +2,8 @@
 //!
 //! A pure state machine: no IO, no clock, no randomness, no async. The caller owns it behind one lock,
 //! feeds it every login, logout and committed [`Change`](headcount_core::Change), and acts on what each
-//! call returns. Counts are read through [`Headcount`] handles without that lock.
+//! call returns. Counts are read through [`Headcount`] handles without that lock, and each change of a
+//! count has a stamp, so that a watcher sees with one look what has changed since its last.
 //!
 //! # Why the counts are exact
 //!
@@ -18,7 +19,7 @@ mod pending;
 mod presence;
 mod session;
 
-pub use headcount::Headcount;
+pub use headcount::{Headcount, LatestChange, Numbers};
 pub use pending::LoginTicket;
 pub use presence::{Cut, Presence};
 pub use session::{Arrival, Displaced, Displacement, NewSession, Opened, Refused, Session, SessionKey};

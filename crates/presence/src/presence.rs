@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use headcount_core::{AccountKey, Change, GroupKey, MultiLogin};
+use headcount_core::{AccountKey, Change, GroupKey, MultiLogin, PlatformSet};
 
-use crate::headcount::Headcount;
+use crate::headcount::{Headcount, LatestChange, Numbers, Stamps};
 use crate::pending::{LoginTicket, PendingLogins};
 use crate::session::{Arrival, Displaced, NewSession, Opened, Refused, Session, SessionKey, displace};
 
@@ -16,6 +16,7 @@ pub struct Presence<H> {
     online: HashMap<AccountKey, Online<H>>,
     counts: HashMap<GroupKey, Arc<Headcount>>,
     pending: PendingLogins,
+    stamps: Stamps,
 }
 
 /// An account with at least one session.
@@ -23,6 +24,8 @@ pub struct Presence<H> {
 struct Online<H> {
     /// In the order of their logins; never empty.
     sessions: Vec<Session<H>>,
+    /// The platforms of its sessions, as its places count them.
+    platforms: PlatformSet,
     /// What the account counts in, sorted by group.
     places: Vec<Place>,
 }
@@ -39,10 +42,10 @@ struct Place {
 /// The whole state at one moment, for a recount from first principles.
 #[derive(Debug, Default)]
 pub struct Cut {
-    /// Accounts with a session, in no order.
-    pub online: Vec<AccountKey>,
-    /// The running number of each group that was ever counted.
-    pub counts: Vec<(GroupKey, u32)>,
+    /// Accounts with a session and the platforms of their sessions, in no order.
+    pub online: Vec<(AccountKey, PlatformSet)>,
+    /// The running numbers of each group that was ever counted.
+    pub counts: Vec<(GroupKey, Numbers)>,
     /// Accounts present in rooms, which the directory does not know.
     pub rooms: Vec<(GroupKey, AccountKey)>,
 }
@@ -56,7 +59,14 @@ impl<H> Presence<H> {
             online: HashMap::new(),
             counts: HashMap::new(),
             pending: PendingLogins::default(),
+            stamps: Stamps::default(),
         }
+    }
+
+    /// The handle that tells how far the changes of all numbers have come.
+    #[must_use]
+    pub fn latest_change(&self) -> LatestChange {
+        self.stamps.latest()
     }
 
     /// The handle that reads a group's number. The group must exist: the engine forgets a dissolved one,
@@ -65,7 +75,7 @@ impl<H> Presence<H> {
         Arc::clone(
             self.counts
                 .entry(group)
-                .or_insert_with(|| Arc::new(Headcount::new(group))),
+                .or_insert_with(|| Arc::new(Headcount::new(group, &self.stamps))),
         )
     }
 
@@ -101,13 +111,15 @@ impl<H> Presence<H> {
         let groups = if first { record.correct(groups) } else { Vec::new() };
         self.login_aborted(ticket);
         admitted?;
-        let places = groups.into_iter().map(|group| self.take_place(group)).collect();
+        let places = groups.into_iter().map(|group| self.place_in(group)).collect();
         let online = self.online.entry(account).or_insert_with(|| Online {
             sessions: Vec::with_capacity(1),
+            platforms: PlatformSet::EMPTY,
             places,
         });
         // Refused only in favour of sessions that are open, so nobody is left online without one.
         let (login_at_ms, displaced) = online.open(&self.rules, new)?;
+        online.count(&mut self.stamps);
         Ok(Opened {
             first,
             login_at_ms,
@@ -115,9 +127,9 @@ impl<H> Presence<H> {
         })
     }
 
-    fn take_place(&mut self, group: GroupKey) -> Place {
+    /// A place that does not count yet.
+    fn place_in(&mut self, group: GroupKey) -> Place {
         let count = self.headcount(group);
-        count.add_one();
         Place { count, room: false }
     }
 
@@ -128,16 +140,11 @@ impl<H> Presence<H> {
         let at = online.sessions.iter().position(|open| open.key == session)?;
         online.sessions.remove(at);
         let last = online.sessions.is_empty();
+        online.count(&mut self.stamps);
         if last {
-            self.went_offline(account);
+            self.online.remove(&account);
         }
         Some(last)
-    }
-
-    fn went_offline(&mut self, account: AccountKey) {
-        if let Some(online) = self.online.remove(&account) {
-            online.places.iter().for_each(|place| place.count.remove_one());
-        }
     }
 
     /// Follows a committed change; the caller applies changes in the order of their commits.
@@ -152,7 +159,7 @@ impl<H> Presence<H> {
             Change::Dissolved { group, .. } => {
                 // The sets of those online keep a dead place until they change; it counts nowhere.
                 if let Some(count) = self.counts.remove(&group) {
-                    count.dissolve();
+                    count.dissolve(&mut self.stamps);
                 }
             }
             Change::AccountDeleted { account } => return self.end_sessions(account, |_| true),
@@ -181,7 +188,7 @@ impl<H> Presence<H> {
             // Before growing: forget the groups that were dissolved under this account.
             online.places.retain(Place::is_live);
         }
-        count.add_one();
+        count.moved(PlatformSet::EMPTY, online.platforms, &mut self.stamps);
         let at = online
             .places
             .partition_point(|place| place.count.group() < count.group());
@@ -196,7 +203,9 @@ impl<H> Presence<H> {
         match online.place_of(group) {
             Ok(at) if online.places[at].room == room => {
                 let place = online.places.remove(at);
-                place.count.remove_one();
+                place
+                    .count
+                    .moved(online.platforms, PlatformSet::EMPTY, &mut self.stamps);
                 place.is_live()
             }
             _ => false,
@@ -208,8 +217,9 @@ impl<H> Presence<H> {
             return Vec::new();
         };
         let ended: Vec<_> = online.sessions.extract_if(.., |session| ends(session)).collect();
+        online.count(&mut self.stamps);
         if online.sessions.is_empty() {
-            self.went_offline(account);
+            self.online.remove(&account);
         }
         ended
     }
@@ -276,11 +286,15 @@ impl<H> Presence<H> {
             present.map(move |place| (place.count.group(), account))
         });
         Cut {
-            online: self.online.keys().copied().collect(),
+            online: self
+                .online
+                .iter()
+                .map(|(&account, online)| (account, online.platforms_now()))
+                .collect(),
             counts: self
                 .counts
                 .iter()
-                .map(|(&group, count)| (group, count.online()))
+                .map(|(&group, count)| (group, count.numbers()))
                 .collect(),
             rooms: rooms.collect(),
         }
@@ -298,6 +312,21 @@ impl<H> Online<H> {
     fn place_of(&self, group: GroupKey) -> Result<usize, usize> {
         self.places
             .binary_search_by_key(&group, |place| place.count.group())
+    }
+
+    fn platforms_now(&self) -> PlatformSet {
+        self.sessions.iter().map(|session| session.platform).collect()
+    }
+
+    /// Counts the account in all its places by the sessions that it has now.
+    fn count(&mut self, stamps: &mut Stamps) {
+        let before = self.platforms;
+        self.platforms = self.platforms_now();
+        if before != self.platforms {
+            for place in &self.places {
+                place.count.moved(before, self.platforms, stamps);
+            }
+        }
     }
 
     /// Adds the session and takes out those that do not go together with it.
@@ -384,6 +413,7 @@ mod tests {
             assert!(places(&engine).is_sorted());
         }
         assert_eq!(engine.online[&ANN].places.capacity(), full);
-        assert_eq!(engine.cut().counts.iter().map(|(_, count)| count).sum::<u32>(), 3);
+        let counts = engine.cut().counts;
+        assert_eq!(counts.iter().map(|(_, running)| running.online).sum::<u32>(), 3);
     }
 }

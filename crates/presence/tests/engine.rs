@@ -458,3 +458,100 @@ fn a_group_has_one_handle_for_all() {
     assert!(Arc::ptr_eq(&engine.headcount(CLUB), &engine.headcount(CLUB)));
     assert_eq!(engine.headcount(CLUB).group(), CLUB);
 }
+
+/// Members on the web, and on Android.
+fn web_and_android(engine: &mut Engine, group: GroupKey) -> [u32; 2] {
+    let by_platform = engine.headcount(group).numbers().by_platform;
+    [Platform::Web, Platform::Android].map(|platform| by_platform[platform.index()])
+}
+
+#[test]
+fn each_platform_counts_accounts_not_devices() {
+    let mut engine = Presence::new(MultiLogin {
+        policy: MultiLoginPolicy::Multi,
+        web_instances: 2,
+        native_instances: 1,
+    });
+    login(&mut engine, ANN, device(1, Platform::Web, 1_000), &[CLUB]).unwrap();
+    login(&mut engine, ANN, device(2, Platform::Web, 2_000), &[CLUB]).unwrap();
+    assert_eq!(
+        web_and_android(&mut engine, CLUB),
+        [1, 0],
+        "two tabs, one account"
+    );
+    login(&mut engine, ANN, device(3, Platform::Android, 3_000), &[CLUB]).unwrap();
+    assert_eq!(web_and_android(&mut engine, CLUB), [1, 1]);
+    assert_eq!(engine.headcount(CLUB).online(), 1, "and is one member");
+    engine.apply(&joined(ANN, TEAM));
+    assert_eq!(web_and_android(&mut engine, TEAM), [1, 1]);
+    engine.session_closed(ANN, SessionKey(1));
+    assert_eq!(
+        web_and_android(&mut engine, CLUB),
+        [1, 1],
+        "the other tab is open"
+    );
+    engine.session_closed(ANN, SessionKey(2));
+    assert_eq!(web_and_android(&mut engine, CLUB), [0, 1]);
+    assert_eq!(web_and_android(&mut engine, TEAM), [0, 1]);
+    engine.apply(&left(ANN, TEAM));
+    assert_eq!(web_and_android(&mut engine, TEAM), [0, 0]);
+    engine.apply(&dissolved(CLUB));
+    engine.session_closed(ANN, SessionKey(3));
+    assert_eq!(web_and_android(&mut engine, CLUB), [0, 0]);
+}
+
+#[test]
+fn a_displaced_device_leaves_its_platform() {
+    let mut engine = engine(MultiLoginPolicy::Single);
+    login(&mut engine, ANN, device(1, Platform::Web, 1_000), &[CLUB]).unwrap();
+    login(&mut engine, ANN, device(2, Platform::Android, 2_000), &[]).unwrap();
+    assert_eq!(web_and_android(&mut engine, CLUB), [0, 1]);
+}
+
+#[test]
+fn stamps_tell_what_changed_and_what_did_not() {
+    let mut engine = engine(MultiLoginPolicy::Multi);
+    let (club, team) = (engine.headcount(CLUB), engine.headcount(TEAM));
+    let latest = engine.latest_change();
+    let before = latest.stamp();
+    login(&mut engine, ANN, device(1, Platform::Web, 1_000), &[CLUB]).unwrap();
+    assert!(club.changed() > before && club.changed() <= latest.stamp());
+    assert!(team.changed() <= before);
+    let before = latest.stamp();
+    login(&mut engine, ANN, device(2, Platform::Android, 2_000), &[]).unwrap();
+    assert!(club.changed() > before, "another platform is a change");
+    let before = latest.stamp();
+    engine.apply(&joined(ANN, CLUB));
+    engine.apply(&left(BEN, CLUB));
+    assert_eq!(latest.stamp(), before, "nothing moved");
+    engine.apply(&dissolved(CLUB));
+    assert!(club.changed() > before);
+    assert!(
+        engine.headcount(CLUB).changed() > before,
+        "what follows a dissolved group is news to whoever knew that one"
+    );
+}
+
+#[test]
+fn numbers_are_never_older_than_the_stamp_before_them() {
+    const LOGINS: u32 = 200_000;
+    let mut engine = engine(MultiLoginPolicy::Multi);
+    let (club, latest) = (engine.headcount(CLUB), engine.latest_change());
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for account in 1..=LOGINS {
+                let new = device(account, Platform::Web, 1_000);
+                // One change each, so a stamp is also how many are online.
+                login(&mut engine, AccountKey(u64::from(account)), new, &[CLUB]).unwrap();
+            }
+        });
+        let mut seen = 0;
+        while seen < u64::from(LOGINS) {
+            seen = latest.stamp();
+            let (changed, online) = (club.changed(), club.online());
+            let web = club.numbers().by_platform[Platform::Web.index()];
+            assert!(changed >= seen, "{changed} is older than {seen}");
+            assert!(u64::from(online) >= changed && u64::from(web) >= changed);
+        }
+    });
+}

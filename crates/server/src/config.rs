@@ -336,6 +336,7 @@ impl Config {
                 default_per_s: self.rate_limits.enabled.then_some(self.rate_limits.default_per_s),
                 per_command: self.rate_limits.commands.clone(),
             },
+            ..EdgeSettings::default()
         }
     }
 

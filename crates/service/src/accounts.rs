@@ -144,7 +144,7 @@ impl Service {
     /// changed after the call began.
     fn forget_usersigs(&self, caller: &Caller, name: &str) {
         if let Some(entry) = self.apps.get(caller.sdkappid()) {
-            entry.verified.forget(name);
+            entry.forget_usersigs(name);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The apps of this server, kept in memory and renewed when another process changes them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use headcount_core::{App, SdkAppId};
@@ -29,6 +30,8 @@ pub struct AppEntry {
     /// What to tell callers of an app that lives in another region.
     elsewhere: Option<String>,
     pub(crate) verified: VerifiedUserSigs,
+    /// How often the UserSigs of each admin were revoked.
+    revocations: Vec<AtomicU64>,
 }
 
 impl AppEntry {
@@ -42,9 +45,11 @@ impl AppEntry {
             }),
             _ => None,
         };
+        let revocations = app.admins.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
             app,
             elsewhere,
+            revocations,
             verified: VerifiedUserSigs::default(),
         }
     }
@@ -63,6 +68,18 @@ impl AppEntry {
             .iter()
             .position(|admin| admin == user)
             .map(AdminNumber)
+    }
+
+    pub(crate) fn revocations(&self, admin: AdminNumber) -> u64 {
+        self.revocations[admin.0].load(Ordering::Acquire)
+    }
+
+    /// Forgets what was verified of a user, and ends what rests on it.
+    pub(crate) fn forget_usersigs(&self, user: &str) {
+        self.verified.forget(user);
+        if let Some(AdminNumber(at)) = self.admin(user) {
+            self.revocations[at].fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// What to tell callers when the app lives in another region.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use headcount_core::{SdkAppId, UserId};
 use headcount_directory::StoreError;
 
-use crate::apps::AppEntry;
+use crate::apps::{AdminNumber, AppEntry};
+use crate::caller::{Caller, Who};
 use crate::service::Service;
 
 /// The credentials of one call.
@@ -52,6 +53,27 @@ pub(crate) struct HeldUserSig {
     pub(crate) expires_at_s: u64,
 }
 
+/// An admin whose call lasts.
+#[derive(Debug)]
+pub struct StandingAdmin {
+    entry: Arc<AppEntry>,
+    admin: AdminNumber,
+    /// How often the admin's UserSigs had been revoked when this one was verified.
+    revocations: u64,
+    expires_at_s: u64,
+}
+
+impl StandingAdmin {
+    /// The admin as a caller of commands.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller {
+            app: Arc::clone(&self.entry),
+            who: Who::Admin(self.admin),
+        }
+    }
+}
+
 impl Service {
     /// The app of a call whose UserSig verified before and has not expired at `now_s`; `None` is no verdict, ask
     /// [`Service::authenticate`].
@@ -67,7 +89,47 @@ impl Service {
     pub async fn authenticate(&self, call: &AuthenticatedCall<'_>) -> Result<Arc<AppEntry>, AuthError> {
         let entry = self.home_app(call.sdkappid)?;
         let ticket = entry.verified.before_verify();
-        let held = self.check_usersig(&entry, call)?;
+        let held = self.verify(&entry, call).await?;
+        let now_s = self.clock.wall_s();
+        entry
+            .verified
+            .remember(ticket, call.identifier, call.usersig, held.expires_at_s, now_s);
+        Ok(entry)
+    }
+
+    /// The admin behind a call that lasts, if its UserSig holds; `None` when it is another user's. Ask
+    /// [`Service::still_holds`] from time to time.
+    pub async fn authenticate_standing(
+        &self,
+        call: &AuthenticatedCall<'_>,
+    ) -> Result<Option<StandingAdmin>, AuthError> {
+        let entry = self.home_app(call.sdkappid)?;
+        let admin = entry.admin(call.identifier);
+        // Before the directory is asked: a revocation that it does not show yet will be counted.
+        let revocations = admin.map(|admin| entry.revocations(admin)).unwrap_or_default();
+        let expires_at_s = self.verify(&entry, call).await?.expires_at_s;
+        Ok(admin.map(|admin| StandingAdmin {
+            entry,
+            admin,
+            revocations,
+            expires_at_s,
+        }))
+    }
+
+    /// Whether a call that lasts may go on: its UserSig has neither expired nor been revoked, and the app
+    /// is still the same. Allocates nothing and asks nobody.
+    #[must_use]
+    pub fn still_holds(&self, standing: &StandingAdmin) -> bool {
+        let StandingAdmin { entry, admin, .. } = standing;
+        let now = self.apps.get(entry.app().sdkappid);
+        standing.expires_at_s >= self.clock.wall_s()
+            && entry.revocations(*admin) == standing.revocations
+            && now.is_some_and(|now| Arc::ptr_eq(&now, entry))
+    }
+
+    /// Whether a UserSig is good, and was not revoked.
+    async fn verify(&self, entry: &AppEntry, call: &AuthenticatedCall<'_>) -> Result<HeldUserSig, AuthError> {
+        let held = self.check_usersig(entry, call)?;
         if let Ok(user) = UserId::parse(call.identifier) {
             let account = self
                 .directory
@@ -79,11 +141,7 @@ impl Service {
                 return Err(AuthError::Revoked);
             }
         }
-        let now_s = self.clock.wall_s();
-        entry
-            .verified
-            .remember(ticket, call.identifier, call.usersig, held.expires_at_s, now_s);
-        Ok(entry)
+        Ok(held)
     }
 
     /// An app that is served here.

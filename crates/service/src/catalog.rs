@@ -42,6 +42,14 @@ impl Catalog {
         groups.by_app.get(&app)?.get(id).map(look)
     }
 
+    /// Each of these groups that is known, in the same order, as of one moment.
+    pub(crate) fn get_all(&self, app: SdkAppId, ids: &[String]) -> Vec<Option<KnownGroup>> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let known = groups.by_app.get(&app);
+        let get = |id: &String| known?.get(id.as_str()).cloned();
+        ids.iter().map(get).collect()
+    }
+
     pub(crate) fn before_read(&self) -> ReadTicket {
         ReadTicket(
             self.groups

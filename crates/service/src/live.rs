@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use headcount_core::{AccountKey, Change, MultiLogin};
 use headcount_directory::CommitSink;
-use headcount_presence::{LoginTicket, NewSession, Opened, Presence, Refused, SessionKey};
+use headcount_presence::{LatestChange, LoginTicket, NewSession, Opened, Presence, Refused, SessionKey};
 
 use crate::catalog::Catalog;
 use crate::session::{Ending, SessionHandle};
@@ -17,14 +17,17 @@ pub struct Live {
     presence: Mutex<Presence<Arc<SessionHandle>>>,
     catalog: Catalog,
     sessions_opened: AtomicU64,
+    latest_change: LatestChange,
 }
 
 impl Live {
     /// Nobody online, no group known.
     #[must_use]
     pub fn new(rules: MultiLogin) -> Arc<Self> {
+        let presence = Presence::new(rules);
         Arc::new(Self {
-            presence: Mutex::new(Presence::new(rules)),
+            latest_change: presence.latest_change(),
+            presence: Mutex::new(presence),
             catalog: Catalog::default(),
             sessions_opened: AtomicU64::new(0),
         })
@@ -41,6 +44,10 @@ impl Live {
 
     pub(crate) fn next_session(&self) -> SessionKey {
         SessionKey(self.sessions_opened.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn latest_change(&self) -> LatestChange {
+        self.latest_change.clone()
     }
 
     /// Accounts online now, over all apps.

@@ -41,6 +41,7 @@ pub struct Service {
     pub(crate) failed: FailedUserSigs,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    run: u64,
 }
 
 impl Service {
@@ -62,6 +63,7 @@ impl Service {
             apps,
             failed: FailedUserSigs::default(),
             clock,
+            run: entropy.next_u64(),
             entropy,
         })
     }
@@ -75,6 +77,12 @@ impl Service {
     #[must_use]
     pub fn app(&self, sdkappid: SdkAppId) -> Option<Arc<AppEntry>> {
         self.apps.get(sdkappid)
+    }
+
+    /// Tells this run of the server from any other: stamps of changes begin anew with each.
+    #[must_use]
+    pub fn run(&self) -> u64 {
+        self.run
     }
 
     /// The clock that the service was given.

@@ -160,6 +160,14 @@ pub(super) async fn the_same_id_in_two_apps_is_two_groups(stage: Stage) {
     assert_eq!(stage.directory.dissolve_group(two.key).await, Ok(true));
     assert_eq!(stage.group("g").await, Some(one));
     assert_eq!(stage.directory.group(OTHER_APP, group_id("g")).await, Ok(None));
+    let ids = ["none", "g", "g"].map(group_id).to_vec();
+    let found = stage.directory.groups(APP, ids.clone()).await;
+    assert_eq!(
+        found,
+        Ok(vec![None, stage.group("g").await, stage.group("g").await])
+    );
+    let found = stage.directory.groups(OTHER_APP, ids).await;
+    assert_eq!(found, Ok(vec![None, None, None]));
 }
 
 pub(super) async fn a_dissolved_group_is_gone_for_everybody(stage: Stage) {

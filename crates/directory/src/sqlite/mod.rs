@@ -274,6 +274,11 @@ impl Directory for SqliteDirectory {
         self.readers.read(move |db| groups::find(db, app, &id)).await
     }
 
+    async fn groups(&self, app: SdkAppId, ids: Vec<GroupId>) -> Result<Vec<Option<Group>>, StoreError> {
+        let find = move |db: &Connection| ids.iter().map(|id| groups::find(db, app, id)).collect();
+        self.readers.read(find).await
+    }
+
     async fn dissolve_group(&self, group: GroupKey) -> Result<bool, StoreError> {
         self.write(1, move |db, changes| Ok(groups::dissolve(db, group, changes)?))
             .await

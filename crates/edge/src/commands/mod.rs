@@ -15,6 +15,7 @@ mod get_group_member_info;
 mod get_group_self_member_info;
 mod get_joined_group_list;
 mod get_online_member_num;
+mod get_online_member_nums;
 mod get_role_in_group;
 mod import_group;
 mod import_group_member;
@@ -36,10 +37,14 @@ pub(crate) const GROUP_SVCS: &[&str] = &[GROUP_SVC, MILLION_SVC];
 /// The account service.
 pub(crate) const LOGIN_SVC: &str = "im_open_login_svc";
 
+/// The service of commands that are this server's own.
+pub(crate) const HEADCOUNT_SVC: &str = "headcount";
+
 /// Every command, one row each.
 pub(crate) const TABLE: &[Command] = &[
     get_online_member_num::COMMUNITY,
     get_online_member_num::GROUP,
+    get_online_member_nums::COMMAND,
     account_import::COMMAND,
     multiaccount_import::COMMAND,
     account_check::COMMAND,

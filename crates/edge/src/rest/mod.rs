@@ -26,6 +26,8 @@ use crate::fault::Fault;
 use crate::request_log::RequestLine;
 use query::Query;
 
+pub(crate) use query::decode;
+
 /// Answers one call.
 pub(crate) async fn handle(connection: &HttpConnection, request: Request<Incoming>) -> Response<Body> {
     let (listening, peer) = (&connection.listening, connection.peer);
@@ -88,10 +90,7 @@ impl RestCall<'_> {
         let query = self.query.as_ref().map_err(Clone::clone)?;
         let app = self.authenticate(listening, query).await?;
         let Some(admin) = app.admin(&query.identifier) else {
-            return Err(Fault::code(
-                Code::NOT_APP_ADMIN,
-                "identifier is not an admin of this app: call with an admin's UserSig",
-            ));
+            return Err(Fault::not_app_admin());
         };
         let (command, service_name, place) = match self.found {
             Lookup::Found(command, service_name, place) => (command, service_name, place),

@@ -67,7 +67,7 @@ fn wrong(info: &str) -> Fault {
 }
 
 /// Undoes percent-encoding; `None` when it is broken or hides something that is not UTF-8.
-fn decode(value: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'%', value.as_bytes()).is_none() {
         return Some(Cow::Borrowed(value));
     }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod count;
+mod counts;
 mod create;
 mod frames;
 mod gateway;
@@ -11,7 +12,9 @@ mod groups;
 mod imports;
 mod members;
 mod membership;
+mod openapi;
 mod query;
 mod sessions;
 mod stop;
+mod stream;
 mod testkit;

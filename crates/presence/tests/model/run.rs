@@ -3,11 +3,11 @@
 mod compare;
 mod logins;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use headcount_core::{AccountKey, Change, GroupId, GroupKey, MultiLogin, MultiLoginPolicy, SdkAppId};
-use headcount_presence::{Headcount, Presence, SessionKey};
+use headcount_presence::{Headcount, Numbers, Presence, SessionKey};
 
 use crate::dice::Dice;
 use crate::truth::{Live, Truth};
@@ -76,6 +76,9 @@ pub(crate) struct Run {
     past: Vec<Live>,
     /// Handles held by readers, also of groups that are gone.
     watched: Vec<Arc<Headcount>>,
+    /// What a watcher of these handles knows, and the stamp up to which it has looked.
+    known: HashMap<GroupKey, (Numbers, bool)>,
+    looked_at: u64,
     /// How many changes may be committed that the engine was not told of.
     lag_max: usize,
     wall_ms: u64,
@@ -121,6 +124,8 @@ impl Run {
             pending: Vec::new(),
             past: Vec::new(),
             watched: Vec::new(),
+            known: HashMap::new(),
+            looked_at: 0,
             lag_max,
             wall_ms: 1_000_000,
             next_key: 0,
@@ -209,11 +214,13 @@ impl Run {
             Step::Arrive => self.arrive(),
         }
         self.compare();
+        self.look();
         let lag = self.dice.index(self.lag_max + 1);
         while self.truth.underway.len() > lag {
             self.arrive();
             self.compare();
         }
+        self.look();
         self.settle_the_empty();
     }
 
@@ -318,7 +325,13 @@ impl Run {
         }
         self.compare();
         assert_eq!(self.engine.online_accounts(), 0);
-        assert!(self.engine.cut().counts.iter().all(|(_, count)| *count == 0));
+        assert!(
+            self.engine
+                .cut()
+                .counts
+                .iter()
+                .all(|(_, running)| *running == Numbers::default())
+        );
     }
 
     /// Accounts, groups and rooms that are gone make room for new ones. Keys never return.
@@ -359,7 +372,10 @@ impl Run {
 
     fn watch(&mut self, handle: Arc<Headcount>) {
         if self.watched.len() == REMEMBERED_MAX {
-            self.watched.remove(0);
+            let forgotten = self.watched.remove(0).group();
+            if self.watched.iter().all(|other| other.group() != forgotten) {
+                self.known.remove(&forgotten);
+            }
         }
         self.watched.push(handle);
     }

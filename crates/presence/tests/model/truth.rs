@@ -108,6 +108,15 @@ impl Truth {
         sessions
     }
 
+    /// The platforms an account has a session on, each once.
+    pub(crate) fn platforms_of(&self, account: AccountKey) -> Vec<Platform> {
+        let of = self.sessions.iter().filter(|live| live.account == account);
+        let mut platforms: Vec<_> = of.map(|live| live.platform).collect();
+        platforms.sort_unstable();
+        platforms.dedup();
+        platforms
+    }
+
     /// Whether an online account counts in a group; `None` while a change of that is under way, when the
     /// engine may or may not have it from a read already.
     pub(crate) fn counts_in(&self, account: AccountKey, group: GroupKey) -> Option<bool> {

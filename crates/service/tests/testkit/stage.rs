@@ -223,6 +223,7 @@ directory! {
     reads: {
         accounts(app: SdkAppId, users: Vec<UserId>) -> Result<Vec<Option<Account>>, StoreError>;
         group(app: SdkAppId, id: GroupId) -> Result<Option<Group>, StoreError>;
+        groups(app: SdkAppId, ids: Vec<GroupId>) -> Result<Vec<Option<Group>>, StoreError>;
         member_of(group: GroupKey, users: Vec<UserId>) -> Result<Vec<Option<Member>>, StoreError>;
         members(group: GroupKey, page: MemberPage) -> Result<Vec<Member>, StoreError>;
         joined_groups(account: AccountKey, query: JoinedQuery) -> Result<JoinedGroups, StoreError>;

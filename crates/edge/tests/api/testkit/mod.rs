@@ -1,5 +1,6 @@
 //! What these tests share: a server on loopback sockets, a REST client, a gateway client.
 
+pub(crate) mod events;
 mod gateway;
 mod rest;
 mod store;
@@ -9,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use headcount_core::{App, Clock, MultiLogin, SdkAppId};
+use headcount_core::{App, Clock, MultiLogin, MultiLoginPolicy, SdkAppId};
 use headcount_directory::Directory;
 use headcount_directory::sqlite::SqliteDirectory;
 use headcount_edge::{Door, Edge, EdgeSettings, LogFormat, RequestLog};
@@ -136,6 +137,11 @@ impl Server {
         self.failing.store(fails, Ordering::SeqCst);
     }
 
+    /// The wall clock.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.wall_ms()
+    }
+
     /// A UserSig issued now.
     pub(crate) fn sign(&self, sdkappid: SdkAppId, user: &str) -> String {
         let now_s = self.clock.wall_s();
@@ -252,6 +258,15 @@ async fn open(edge: &Arc<Edge>, door: Door) -> (SocketAddr, JoinHandle<()>) {
     let places = Arc::new(Semaphore::new(1_000));
     let serving = headcount_edge::serve(Arc::clone(edge), door, listener, None, places);
     (address, tokio::spawn(serving))
+}
+
+/// A policy that lets a user be on every platform, and in two tabs.
+pub(crate) fn every_platform() -> MultiLogin {
+    MultiLogin {
+        policy: MultiLoginPolicy::Multi,
+        web_instances: 2,
+        native_instances: 1,
+    }
 }
 
 /// `MemberList` of these users.

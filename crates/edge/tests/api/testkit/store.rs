@@ -54,6 +54,7 @@ failing! {
     revoke_usersigs(app: SdkAppId, user: UserId, at_s: u64) -> Result<bool, StoreError>;
     create_group(group: NewGroup) -> Result<Group, CreateGroupError>;
     group(app: SdkAppId, id: GroupId) -> Result<Option<Group>, StoreError>;
+    groups(app: SdkAppId, ids: Vec<GroupId>) -> Result<Vec<Option<Group>>, StoreError>;
     dissolve_group(group: GroupKey) -> Result<bool, StoreError>;
     add_members(group: GroupKey, members: Vec<NewMember>, now_s: u64) -> Result<Vec<AddedMember>, AddMembersError>;
     remove_members(group: GroupKey, users: Vec<UserId>) -> Result<Option<RemovedMembers>, StoreError>;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use headcount_core::{AccountKey, GroupKey};
+use headcount_core::{AccountKey, GroupKey, Platform, PlatformSet};
+use headcount_presence::Numbers;
 
 use super::Run;
 use crate::truth::Live;
@@ -13,8 +14,17 @@ impl Run {
         let (engine, truth) = (&self.engine, &self.truth);
         let online = truth.online();
         let mut cut = engine.cut();
-        cut.online.sort_unstable();
-        assert_eq!(cut.online, online, "accounts online");
+        cut.online.sort_unstable_by_key(|(account, _)| *account);
+        let with_platforms: Vec<_> = online
+            .iter()
+            .map(|&account| {
+                (
+                    account,
+                    truth.platforms_of(account).into_iter().collect::<PlatformSet>(),
+                )
+            })
+            .collect();
+        assert_eq!(cut.online, with_platforms, "accounts online");
         assert_eq!(engine.online_accounts(), online.len());
         for &account in truth.accounts.iter().chain(&online) {
             let sessions = engine.sessions(account).iter();
@@ -36,50 +46,69 @@ impl Run {
         cut.rooms.sort_unstable();
         assert_eq!(cut.rooms, rooms, "who is in which room");
 
-        let counts: BTreeMap<GroupKey, u32> = cut.counts.iter().copied().collect();
+        let counts: BTreeMap<GroupKey, Numbers> = cut.counts.iter().copied().collect();
         assert_eq!(counts.len(), cut.counts.len(), "a group is counted twice");
         for &group in truth.groups.iter().chain(&truth.rooms) {
-            self.compare_count(group, counts.get(&group).copied().unwrap_or(0), &online);
+            self.compare_count(group, counts.get(&group).copied().unwrap_or_default(), &online);
         }
-        for (&group, &count) in &counts {
+        for (&group, &running) in &counts {
             assert!(!truth.dissolved.contains(&group), "{group:?} is counted and gone");
-            self.compare_count(group, count, &online);
+            self.compare_count(group, running, &online);
         }
         for handle in &self.watched {
             let group = handle.group();
             let gone = truth.dissolved.contains(&group);
             assert_eq!(handle.is_dissolved(), gone, "{group:?}");
-            let expected = if gone { Some(&0) } else { counts.get(&group) };
-            assert_eq!(Some(&handle.online()), expected, "a handle of {group:?}");
+            let nobody = Numbers::default();
+            let expected = if gone { Some(&nobody) } else { counts.get(&group) };
+            assert_eq!(Some(&handle.numbers()), expected, "a handle of {group:?}");
             if gone {
-                self.compare_count(group, 0, &online);
+                self.compare_count(group, nobody, &online);
             }
         }
         assert_eq!(engine.no_login_pending(), self.pending.is_empty());
     }
 
     /// Recounts one group from first principles. While a change is under way, its account may count
-    /// already or not; without one there is one right number.
-    fn compare_count(&self, group: GroupKey, count: u32, online: &[AccountKey]) {
-        let (mut sure, mut unsure) = (0, 0);
+    /// already or not; without one there is one right answer, and the numbers have to be of those who count.
+    fn compare_count(&self, group: GroupKey, running: Numbers, online: &[AccountKey]) {
+        let mut recount = Numbers::default();
         for &account in online {
             let says = self.engine.counts_in(account, group);
             let in_room = self.engine.is_in_room(account, group);
-            let expected = self.truth.counts_in(account, group);
-            match expected {
-                Some(expected) => assert_eq!(says, expected, "{account:?} in {group:?}"),
-                None => unsure += 1,
+            if let Some(expected) = self.truth.counts_in(account, group) {
+                assert_eq!(says, expected, "{account:?} in {group:?}");
             }
-            sure += u32::from(expected == Some(true));
             assert_eq!(
                 in_room,
                 self.truth.present.contains(&(account, group)),
                 "{account:?} in room {group:?}"
             );
+            if says {
+                recount.online += 1;
+                for platform in self.truth.platforms_of(account) {
+                    let at = Platform::ALL.iter().position(|other| *other == platform);
+                    recount.by_platform[at.expect("every platform is in the list")] += 1;
+                }
+            }
         }
-        assert!(
-            (sure..=sure + unsure).contains(&count),
-            "{group:?} says {count}, the recount {sure} and {unsure} unsure"
-        );
+        assert_eq!(running, recount, "{group:?}");
+    }
+
+    /// A watcher that reads only what has a later stamp than its last look must know every number.
+    pub(super) fn look(&mut self) {
+        let latest = self.engine.latest_change().stamp();
+        assert!(latest >= self.looked_at, "stamps do not go back");
+        for handle in &self.watched {
+            let now = (handle.numbers(), handle.is_dissolved());
+            let stamp = handle.changed();
+            assert!(stamp <= latest, "a change that nobody was told of");
+            let known = self.known.entry(handle.group()).or_insert(now);
+            if stamp > self.looked_at {
+                *known = now;
+            }
+            assert_eq!(*known, now, "{:?} changed without a stamp", handle.group());
+        }
+        self.looked_at = latest;
     }
 }
