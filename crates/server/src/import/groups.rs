@@ -8,7 +8,7 @@ use clap::Args;
 use headcount_core::limits::IMPORT_GROUPS_AT_ONCE;
 use headcount_core::{GroupType, InviteOption, JoinOption};
 use headcount_directory::sqlite::SqliteDirectory;
-use headcount_service::{Caller, CreateGroup, CreateGroupError, Live, Service, Who};
+use headcount_service::{AdminNumber, Caller, CreateGroup, CreateGroupError, Live, Service, Who};
 use tokio::task::JoinSet;
 
 use super::report::{Done, Report};
@@ -115,7 +115,7 @@ async fn open(flags: &GroupsFlags) -> Result<(Arc<Service>, Caller), Failure> {
     let app = service
         .app(source.app())
         .ok_or_else(|| Failure::new("the app is gone"))?;
-    let who = Who::Admin(Arc::from("import"));
+    let who = Who::Admin(AdminNumber::FIRST);
     Ok((service, Caller { app, who }))
 }
 
