@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["core", "usersig", "service", "directory", "edge"],
         &["rusqlite", "sqlx"],
     ),
+    ("crowd", &["usersig"], &["rusqlite", "hyper"]),
     ("xtask", &[], &[]),
 ];
 
