@@ -151,6 +151,18 @@ pub const LISTEN_BACKLOG: u32 = 4_096;
 /// Threads that hold connections.
 pub const WORKERS_MAX: usize = 256;
 
+/// Rows of a file that an import writes in one transaction. More of them touch each page of the database
+/// less often; fewer are lost work when it is stopped.
+pub const IMPORT_BATCH_ROWS: usize = 250_000;
+/// Bytes of the database that an import keeps in memory.
+pub const IMPORT_CACHE_BYTES: u32 = 256 << 20;
+/// Groups that an import of members remembers, so that each is looked up once.
+pub const IMPORT_GROUPS_MAX: usize = 10_000;
+/// Groups that are created at once when they are imported.
+pub const IMPORT_GROUPS_AT_ONCE: usize = 256;
+/// Faulty lines of a file that are shown; the others are counted.
+pub const IMPORT_FAULTS_SHOWN_MAX: usize = 20;
+
 /// How long a stopping server waits for its connections.
 pub const SHUTDOWN_GRACE_MS: u64 = 10_000;
 /// How often a server looks for apps that another process created or changed.
@@ -166,6 +178,9 @@ const _: () = {
     assert!(
         STORE_CHECKPOINT_PAGES < STORE_LOG_RESTART_PAGES && STORE_LOG_RESTART_PAGES < STORE_LOG_PAGES_MAX
     );
+    // Groups that are imported at once fit into the writer's queue.
+    assert!(IMPORT_GROUPS_AT_ONCE <= STORE_QUEUE_MAX);
+
     // A stream that is read is never taken for a silent connection.
     assert!(STREAM_SILENCE_MS_MAX + STREAM_WRITE_MS_MAX < REQUEST_HEAD_MS_MAX);
     assert!(STREAM_INTERVAL_MS_MIN <= STREAM_INTERVAL_MS_DEFAULT);

@@ -5,6 +5,7 @@ mod audit;
 mod clock;
 mod config;
 mod first_start;
+mod import;
 mod room;
 mod serve;
 mod state_file;
@@ -35,6 +36,9 @@ enum Command {
     App(app::AppCommand),
     /// Print a UserSig.
     Usersig(usersig::UsersigFlags),
+    /// Import accounts, groups and members from CSV files, while the server is stopped.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Recount everything from first principles; exits 1 and names the group on any difference.
     Audit(audit::AuditFlags),
 }
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(&flags),
         Command::App(command) => app::run(command),
         Command::Usersig(flags) => usersig::run(&flags),
+        Command::Import(command) => import::run(&command),
         Command::Audit(flags) => audit::run(&flags),
     };
     match done {

@@ -23,6 +23,11 @@ pub struct Regions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdminNumber(pub(crate) usize);
 
+impl AdminNumber {
+    /// The app's first admin, in whose name tools act.
+    pub const FIRST: Self = Self(0);
+}
+
 /// An app as the doors see it.
 #[derive(Debug)]
 pub struct AppEntry {

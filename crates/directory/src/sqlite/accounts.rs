@@ -8,6 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::columns::{Stored, get, integer};
 use crate::{Account, AccountImport, LoginFacts, StoreError};
 
+/// Finds the key of a user's account.
+pub(crate) const KEY: &str = "SELECT id FROM account WHERE app = ?1 AND user = ?2";
+
 /// The key of a user's account.
 pub(crate) fn key(
     connection: &Connection,
@@ -15,7 +18,7 @@ pub(crate) fn key(
     user: &UserId,
 ) -> rusqlite::Result<Option<AccountKey>> {
     connection
-        .prepare_cached("SELECT id FROM account WHERE app = ?1 AND user = ?2")?
+        .prepare_cached(KEY)?
         .query_row(params![app.0, user.as_str()], |row| get(row, 0))
         .optional()
 }
@@ -89,35 +92,60 @@ pub(crate) fn ensure(
     find(connection, app, user)?.ok_or_else(|| StoreError("a new account is not there".to_owned()))
 }
 
+/// What became of an account that was imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Imported {
+    /// It was made.
+    Made,
+    /// It was there and took on new values.
+    Changed,
+    /// It was there, with these values.
+    Unchanged,
+}
+
 /// Makes an account exist and take on the values given.
 pub(crate) fn import_one(
     connection: &Connection,
     app: SdkAppId,
     import: &AccountImport,
     now_s: u64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Imported> {
     let AccountImport { user, nick, face_url } = import;
     // Looked up first: an insert that meets its like would use up a key, and an update that changes
     // nothing would still be written to disk.
     let Some(known) = find(connection, app, user)? else {
-        connection
-            .prepare_cached(
-                "INSERT INTO account (app, user, nick, face_url, created_s)
-                 VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?5)",
-            )?
-            .execute(params![app.0, user.as_str(), nick, face_url, integer(now_s)])?;
-        return Ok(());
+        insert(connection, app, import, now_s)?;
+        return Ok(Imported::Made);
     };
     let keeps = |new: &Option<String>, old: &String| new.as_ref().is_none_or(|new| new == old);
-    if !keeps(nick, &known.nick) || !keeps(face_url, &known.face_url) {
-        connection
-            .prepare_cached(
-                "UPDATE account SET nick = coalesce(?2, nick), face_url = coalesce(?3, face_url)
-                 WHERE id = ?1",
-            )?
-            .execute(params![known.key.stored(), nick, face_url])?;
+    if keeps(nick, &known.nick) && keeps(face_url, &known.face_url) {
+        return Ok(Imported::Unchanged);
     }
-    Ok(())
+    connection
+        .prepare_cached(
+            "UPDATE account SET nick = coalesce(?2, nick), face_url = coalesce(?3, face_url)
+             WHERE id = ?1",
+        )?
+        .execute(params![known.key.stored(), nick, face_url])?;
+    Ok(Imported::Changed)
+}
+
+/// Makes an account that is not there.
+pub(crate) fn insert(
+    connection: &Connection,
+    app: SdkAppId,
+    import: &AccountImport,
+    now_s: u64,
+) -> rusqlite::Result<AccountKey> {
+    let AccountImport { user, nick, face_url } = import;
+    let key = connection
+        .prepare_cached(
+            "INSERT INTO account (app, user, nick, face_url, created_s)
+             VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?5)",
+        )?
+        .insert(params![app.0, user.as_str(), nick, face_url, integer(now_s)])?;
+    // Keys are given out from 1 on.
+    Ok(AccountKey(key.unsigned_abs()))
 }
 
 /// Voids UserSigs issued up to `at_s` and reports up to when they are void now.

@@ -8,14 +8,22 @@ use super::columns::{Stored, get, integer, mask};
 use crate::{AddMembersError, AddedMember, Member, MemberPage, NewMember, PageStart, RemovedMembers};
 
 /// What changing a group's members has to know of it.
-struct Seats {
+pub(crate) struct Seats {
     app: SdkAppId,
     owner: Option<AccountKey>,
     members: u32,
     members_max: u32,
 }
 
-fn seats(connection: &Connection, group: GroupKey) -> rusqlite::Result<Option<Seats>> {
+impl Seats {
+    /// How many more members it may have.
+    pub(crate) fn room(&self) -> u32 {
+        self.members_max.saturating_sub(self.members)
+    }
+}
+
+/// What changing the members of a living group has to know.
+pub(crate) fn seats(connection: &Connection, group: GroupKey) -> rusqlite::Result<Option<Seats>> {
     connection
         .prepare_cached(
             "SELECT app, member_num, member_max, owner FROM groups WHERE id = ?1 AND dissolved = 0",
@@ -31,6 +39,10 @@ fn seats(connection: &Connection, group: GroupKey) -> rusqlite::Result<Option<Se
         .optional()
 }
 
+/// Adds one row, if there is none.
+pub(crate) const INSERT: &str =
+    "INSERT INTO member (grp, account, role, joined_s) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
 /// Adds one row; `false` when the account is a member already. The group's number is not touched.
 pub(crate) fn insert(
     connection: &Connection,
@@ -39,18 +51,24 @@ pub(crate) fn insert(
     role: Role,
     joined_at_s: u64,
 ) -> rusqlite::Result<bool> {
-    let inserted = connection
-        .prepare_cached(
-            "INSERT INTO member (grp, account, role, joined_s) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            group.stored(),
-            account.stored(),
-            role.stored(),
-            integer(joined_at_s)
-        ])?;
+    let inserted = connection.prepare_cached(INSERT)?.execute(params![
+        group.stored(),
+        account.stored(),
+        role.stored(),
+        integer(joined_at_s)
+    ])?;
     Ok(inserted > 0)
+}
+
+/// Whether there is a row.
+pub(crate) fn is_member(
+    connection: &Connection,
+    group: GroupKey,
+    account: AccountKey,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM member WHERE grp = ?1 AND account = ?2")?
+        .exists(params![group.stored(), account.stored()])
 }
 
 /// Changes a group's number of members, in the transaction that changed its rows.
@@ -76,7 +94,7 @@ pub(crate) fn add(
     changes: &mut Vec<Change>,
 ) -> Result<Vec<AddedMember>, AddMembersError> {
     let seats = seats(connection, group)?.ok_or(AddMembersError::GroupGone)?;
-    let mut room = seats.members_max.saturating_sub(seats.members);
+    let mut room = seats.room();
     let mut outcomes = Vec::with_capacity(new.len());
     let mut added = 0;
     for member in new {

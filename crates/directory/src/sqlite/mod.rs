@@ -6,6 +6,7 @@
 
 mod accounts;
 mod apps;
+mod bulk;
 mod checkpoint;
 mod columns;
 mod command;
@@ -32,6 +33,7 @@ use headcount_core::{AccountKey, App, Change, GroupId, GroupKey, SdkAppId, UserI
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub use bulk::{BulkImport, BulkMember, BulkOutcome, BulkRefusal, UnknownAccount};
 pub use offline::{DriftedGroup, OfflineDirectory, StoreCheck};
 pub use open::OpenError;
 

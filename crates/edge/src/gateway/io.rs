@@ -2,7 +2,8 @@
 //!
 //! While a client is idle this holds a few words of state and no buffers: bytes are read into a buffer
 //! of the thread's, and kept only as long as a message is incomplete. A heartbeat sets no timer and
-//! allocates next to nothing.
+//! allocates next to nothing. Whatever takes more than that is a future in a box, so that an idle
+//! connection's task carries no room for it.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -70,14 +71,17 @@ pub(super) async fn serve<S>(
     // Offline before goodbye: a client that does not take it may take its time.
     drop(client);
     if let End::Close(code) = end {
-        // The connection is over either way. Boxed: no connection but one that ends carries room for it.
-        let _ = say(&mut socket, Opcode::Close, |payload| {
-            payload.extend_from_slice(&(code as u16).to_be_bytes());
-        })
-        .await;
-        let bye = tokio::time::timeout(Duration::from_millis(GATEWAY_WRITE_MS_MAX), socket.shutdown());
-        let _ = Box::pin(bye).await;
+        Box::pin(say_goodbye(&mut socket, code)).await;
     }
+}
+
+async fn say_goodbye<S: AsyncWrite + Unpin>(socket: &mut S, code: CloseCode) {
+    let said = say(socket, Opcode::Close, |payload| {
+        payload.extend_from_slice(&(code as u16).to_be_bytes());
+    });
+    // The connection is over either way.
+    let _ = said.await;
+    let _ = tokio::time::timeout(Duration::from_millis(GATEWAY_WRITE_MS_MAX), socket.shutdown()).await;
 }
 
 struct Client {
@@ -99,7 +103,7 @@ impl Client {
         stop: &CancellationToken,
     ) -> End {
         if !self.arrived.is_empty()
-            && let Err(end) = self.on_arrived(socket).await
+            && let Err(end) = Box::pin(self.on_arrived(socket)).await
         {
             return end;
         }
@@ -115,13 +119,13 @@ impl Client {
                 biased;
                 event = poll_fn(|cx| self.conversation.poll_event(cx)) => {
                     let reaction = self.conversation.on_event(&event);
-                    react(socket, reaction).await
+                    Box::pin(react(socket, reaction)).await
                 }
                 read = read_some(socket, &mut self.arrived) => match read {
                     Ok(0) | Err(_) => Err(End::Gone),
                     Ok(_) => {
                         self.heard = Instant::now();
-                        self.on_arrived(socket).await
+                        Box::pin(self.on_arrived(socket)).await
                     }
                 },
                 () = timer.as_mut() => {
@@ -204,7 +208,7 @@ impl Client {
         }
         message.extend_from_slice(payload);
         if last {
-            return Box::pin(self.on_message(socket, &message)).await;
+            return self.on_message(socket, &message).await;
         }
         self.message = Some(message);
         Ok(())
@@ -221,7 +225,6 @@ impl Client {
             });
             return Ok(said.await?);
         }
-        // Boxed: the future of a command is large, and an idle connection should not carry room for it.
         let reaction = Box::pin(self.conversation.on_request(&request, message.len())).await;
         react(socket, reaction).await
     }

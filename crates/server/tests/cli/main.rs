@@ -4,6 +4,7 @@
 mod support;
 
 mod apps;
+mod import;
 mod log;
 mod refusals;
 mod stop;

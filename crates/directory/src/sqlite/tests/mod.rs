@@ -1,5 +1,6 @@
 //! What is particular to this store. What every directory promises is tested by the conformance suite.
 
+mod bulk;
 mod opening;
 mod sweeping;
 mod writing;
