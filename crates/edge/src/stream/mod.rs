@@ -109,6 +109,8 @@ async fn open(
     if watch.is_over() {
         return Err(FindGroupError::Absent.into());
     }
+    // From now on: a reader whose window is closed from the start asks for nothing at all.
+    under_way.streamed();
     let now = Instant::now();
     let stop = under_way.listening().stop.clone().cancelled_owned();
     Ok(CountsBody {
