@@ -44,10 +44,11 @@ pub struct Watch {
 
 #[derive(Debug)]
 struct Watched {
-    id: Box<str>,
     headcount: Arc<Headcount>,
-    /// The stamp of what was seen last.
-    seen: Option<u64>,
+    /// The stamp from which on a change is news.
+    news_from: u64,
+    /// Its place among the groups found.
+    place: usize,
 }
 
 /// What a look sees of a group.
@@ -64,6 +65,8 @@ pub enum Sight {
 pub struct Watching {
     /// The groups found.
     pub watch: Watch,
+    /// Their ids, in the order asked.
+    pub ids: Vec<String>,
     /// The others, and why.
     pub missing: Vec<(String, FindGroupError)>,
 }
@@ -105,15 +108,20 @@ impl Service {
         let known = self.known_groups(caller, &ids).await?;
         let latest = self.live.latest_change();
         // A stamp from the future was never given out by this server: such a watcher knows nothing.
-        let seen = since.filter(|&since| since <= latest.stamp());
-        let (mut groups, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+        let since = since.filter(|&since| since <= latest.stamp());
+        let news_from = since.map_or(0, |since| since + 1);
+        let mut groups = Vec::with_capacity(ids.len());
+        let (mut found, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
         for (id, known) in ids.into_iter().zip(known) {
             match known {
-                Ok(known) => groups.push(Watched {
-                    id: id.into(),
-                    headcount: known.headcount,
-                    seen,
-                }),
+                Ok(known) => {
+                    groups.push(Watched {
+                        headcount: known.headcount,
+                        news_from,
+                        place: found.len(),
+                    });
+                    found.push(id);
+                }
                 Err(error) => missing.push((id, error)),
             }
         }
@@ -122,7 +130,11 @@ impl Service {
             looked_at: None,
             groups,
         };
-        Ok(Watching { watch, missing })
+        Ok(Watching {
+            watch,
+            ids: found,
+            missing,
+        })
     }
 
     /// Living groups with the handles of their numbers, in the order asked, from memory or from one read
@@ -175,9 +187,9 @@ impl Service {
 }
 
 impl Watch {
-    /// Tells `each` of every group that has changed since the last look, in the order asked. Returns the
-    /// stamp to go on from after a look like this one.
-    pub fn look(&mut self, mut each: impl FnMut(&str, Sight)) -> u64 {
+    /// Tells `each` of every group that has changed since the last look, by its place among those found.
+    /// Returns the stamp to go on from after a look like this one.
+    pub fn look(&mut self, mut each: impl FnMut(usize, Sight)) -> u64 {
         // Before the groups: what changes during the look has a later stamp, and is seen by the next one.
         let latest = self.latest.stamp();
         if self.looked_at.replace(latest) == Some(latest) {
@@ -185,17 +197,17 @@ impl Watch {
         }
         self.groups.retain_mut(|group| {
             let changed = group.headcount.changed();
-            if group.seen.is_some_and(|seen| changed <= seen) {
+            if changed < group.news_from {
                 return true;
             }
-            group.seen = Some(changed);
+            group.news_from = changed + 1;
             let numbers = group.headcount.numbers();
             // After the numbers, which are gone with the group.
             if group.headcount.is_dissolved() {
-                each(&group.id, Sight::Dissolved);
+                each(group.place, Sight::Dissolved);
                 return false;
             }
-            each(&group.id, Sight::Numbers(numbers));
+            each(group.place, Sight::Numbers(numbers));
             true
         });
         latest

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::event::{ALIVE, EventId, EventWriter};
+use super::event::{ALIVE, EventId, EventWriter, Labels};
 use super::pace::{Pace, Turn};
 use crate::body::{Chunk, piece};
 use crate::connection::UnderWay;
@@ -22,6 +22,9 @@ use crate::fault::Fault;
 /// The counts of a stream's groups as they change.
 pub(crate) struct CountsBody {
     pub(super) watch: Watch,
+    pub(super) labels: Labels,
+    /// Bytes of the last event: the next one will have about as many.
+    pub(super) event_bytes: usize,
     /// Groups that there are not, until they are told.
     pub(super) missing: Vec<(String, FindGroupError)>,
     pub(super) by_platform: bool,
@@ -52,15 +55,17 @@ impl CountsBody {
     /// What has changed since the last look, as an event.
     fn look(&mut self) -> Option<Vec<u8>> {
         let service = self.under_way.service();
-        let mut event = EventWriter::new(service.clock().wall_ms(), self.by_platform);
-        let run = service.run();
-        let stamp = self.watch.look(|id, sight| event.count(id, sight));
+        let (as_of_ms, run) = (service.clock().wall_ms(), service.run());
+        let mut event = EventWriter::new(&self.labels, as_of_ms, self.by_platform, self.event_bytes);
+        let stamp = self.watch.look(|place, sight| event.count(place, sight));
         for (id, error) in std::mem::take(&mut self.missing) {
             if let Fault::Code(code, info) = Fault::from(error) {
                 event.missing(&id, code, &info);
             }
         }
-        event.finish(EventId { run, stamp })
+        let event = event.finish(EventId { run, stamp })?;
+        self.event_bytes = event.len();
+        Some(event)
     }
 
     /// What it is time to say at this moment: a piece, nothing, or that it is over.

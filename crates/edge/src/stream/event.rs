@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use headcount_core::Code;
-use headcount_service::Sight;
+use headcount_service::{Numbers, Sight};
 use serde::Serialize;
 
 use crate::by_platform::ByPlatform;
@@ -29,16 +29,30 @@ impl EventId {
     }
 }
 
-#[derive(Serialize)]
-struct Count<'a> {
-    #[serde(rename = "GroupId")]
-    id: &'a str,
-    #[serde(rename = "OnlineMemberNum")]
-    online: u32,
-    #[serde(rename = "ByPlatform", skip_serializing_if = "Option::is_none")]
-    by_platform: Option<ByPlatform>,
-    #[serde(rename = "Dissolved", skip_serializing_if = "std::ops::Not::not")]
-    dissolved: bool,
+/// What every event about a group says of it, written once: a stream repeats it for as long as it lasts.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Labels {
+    pub(super) fn new(ids: &[String]) -> Self {
+        let mut labels = Self::default();
+        for id in ids {
+            labels.text.extend_from_slice(br#"{"GroupId":"#);
+            // Writing a text to memory cannot fail.
+            let _ = serde_json::to_writer(&mut labels.text, id);
+            labels.text.extend_from_slice(br#","OnlineMemberNum":"#);
+            labels.ends.push(labels.text.len());
+        }
+        labels
+    }
+
+    fn of(&self, place: usize) -> &[u8] {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[place]]
+    }
 }
 
 #[derive(Serialize)]
@@ -53,54 +67,71 @@ struct Missing<'a> {
 
 /// Writes one event; without anything to tell there is none, and nothing is allocated.
 #[derive(Debug)]
-pub(super) struct EventWriter {
+pub(super) struct EventWriter<'a> {
     text: Vec<u8>,
+    labels: &'a Labels,
     as_of_ms: u64,
     by_platform: bool,
+    /// Bytes that the event will about have.
+    size_hint: usize,
 }
 
-impl EventWriter {
-    pub(super) fn new(as_of_ms: u64, by_platform: bool) -> Self {
+impl<'a> EventWriter<'a> {
+    pub(super) fn new(labels: &'a Labels, as_of_ms: u64, by_platform: bool, size_hint: usize) -> Self {
         Self {
             text: Vec::new(),
+            labels,
             as_of_ms,
             by_platform,
+            size_hint,
         }
     }
 
-    pub(super) fn count(&mut self, id: &str, sight: Sight) {
-        let (online, by_platform, dissolved) = match sight {
-            Sight::Numbers(numbers) => (numbers.online, numbers.by_platform, false),
-            Sight::Dissolved => (0, Default::default(), true),
+    pub(super) fn count(&mut self, place: usize, sight: Sight) {
+        let numbers = match sight {
+            Sight::Numbers(numbers) => numbers,
+            Sight::Dissolved => Numbers::default(),
         };
-        self.item(&Count {
-            id,
-            online,
-            by_platform: self.by_platform.then_some(ByPlatform(by_platform)),
-            dissolved,
-        });
+        self.begin_item();
+        self.text.extend_from_slice(self.labels.of(place));
+        self.text
+            .extend_from_slice(itoa::Buffer::new().format(numbers.online).as_bytes());
+        if self.by_platform {
+            self.text.extend_from_slice(br#","ByPlatform":"#);
+            self.json(&ByPlatform(numbers.by_platform));
+        }
+        if sight == Sight::Dissolved {
+            self.text.extend_from_slice(br#","Dissolved":true"#);
+        }
+        self.text.push(b'}');
     }
 
     pub(super) fn missing(&mut self, id: &str, code: Code, info: &str) {
-        self.item(&Missing {
+        self.begin_item();
+        self.json(&Missing {
             id,
             code: code.0,
             info,
         });
     }
 
-    fn item(&mut self, item: &impl Serialize) {
-        // Writing plain fields to memory cannot fail.
-        if self.text.is_empty() {
-            let _ = write!(
-                self.text,
-                "event: counts\ndata: {{\"AsOf\":{},\"Counts\":[",
-                self.as_of_ms
-            );
-        } else {
+    fn begin_item(&mut self) {
+        if !self.text.is_empty() {
             self.text.push(b',');
+            return;
         }
-        let _ = serde_json::to_writer(&mut self.text, item);
+        self.text.reserve(self.size_hint);
+        let as_of_ms = self.as_of_ms;
+        // Writing to memory cannot fail.
+        let _ = write!(
+            self.text,
+            "event: counts\ndata: {{\"AsOf\":{as_of_ms},\"Counts\":["
+        );
+    }
+
+    fn json(&mut self, value: &impl Serialize) {
+        // Plain fields, to memory.
+        let _ = serde_json::to_writer(&mut self.text, value);
     }
 
     /// The event, when there was anything to tell.
@@ -115,8 +146,6 @@ impl EventWriter {
 
 #[cfg(test)]
 mod tests {
-    use headcount_service::Numbers;
-
     use super::*;
 
     const ID: EventId = EventId {
@@ -124,8 +153,9 @@ mod tests {
         stamp: 42,
     };
 
-    fn text(write: impl FnOnce(&mut EventWriter)) -> Option<String> {
-        let mut writer = EventWriter::new(7, true);
+    fn text(write: impl FnOnce(&mut EventWriter<'_>)) -> Option<String> {
+        let labels = Labels::new(&["a\n\"".to_owned(), "b".to_owned()]);
+        let mut writer = EventWriter::new(&labels, 7, true, 0);
         write(&mut writer);
         writer.finish(ID).map(|text| String::from_utf8(text).unwrap())
     }
@@ -138,8 +168,8 @@ mod tests {
         };
         numbers.by_platform[5] = 3;
         let event = text(|writer| {
-            writer.count("a\n\"", Sight::Numbers(numbers));
-            writer.count("b", Sight::Dissolved);
+            writer.count(0, Sight::Numbers(numbers));
+            writer.count(1, Sight::Dissolved);
             writer.missing("c", Code(10010), "gone");
         });
         let expected = concat!(

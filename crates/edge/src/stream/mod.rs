@@ -28,7 +28,7 @@ use crate::command::Family;
 use crate::connection::UnderWay;
 use crate::fault::Fault;
 use crate::request_log::RequestLine;
-use event::EventId;
+use event::{EventId, Labels};
 use pace::Pace;
 use query::StreamQuery;
 
@@ -105,14 +105,18 @@ async fn open(
     let watched = service
         .watch(&standing.caller(), query.groups.clone(), since)
         .await?;
-    let Watching { watch, missing } = watched;
+    let Watching { watch, ids, missing } = watched;
     if watch.is_over() {
         return Err(FindGroupError::Absent.into());
     }
+    // From now on: a reader whose window is closed from the start asks for nothing at all.
+    under_way.streamed();
     let now = Instant::now();
     let stop = under_way.listening().stop.clone().cancelled_owned();
     Ok(CountsBody {
         watch,
+        labels: Labels::new(&ids),
+        event_bytes: 0,
         missing,
         by_platform: query.by_platform,
         standing,
