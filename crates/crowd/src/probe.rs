@@ -6,8 +6,10 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::interval;
 
 use crate::ask::{Answers, question};
 use crate::clock;
@@ -22,6 +24,8 @@ const USER: &str = "crowd_probe";
 const SOURCE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Answers until which a change must have shown.
 const ANSWERS_MAX: u32 = 10_000;
+/// How often the member comes.
+const EVERY: Duration = Duration::from_millis(10);
 /// Codes that tell that the community was made by an earlier run.
 const THERE_ALREADY: [i64; 2] = [10_021, 10_025];
 
@@ -68,7 +72,9 @@ async fn probe(shared: &Shared, answers: &Answers, times: &Times) -> io::Result<
     );
     let login = shared.messages.login(USER, &usersig);
     let failed = |failed: Failed| io::Error::other(failed.to_string());
+    let mut pace = interval(EVERY);
     loop {
+        pace.tick().await;
         let connected = Session::connect(SOURCE, args.server, &shared.handshake).await;
         let mut session = connected.map_err(failed)?;
         session.ask(&login).await.map_err(failed)?;

@@ -63,7 +63,7 @@ mod tests {
         assert_eq!((all.count(), some.count()), (1000, 0));
         assert_eq!(
             all.json(),
-            Some(json!({ "p50": 500, "p99": 990, "p999": 999, "max": 1000 }))
+            Some(json!({ "p50": 500, "p99": 990, "p999": 1000, "max": 1000 }))
         );
         assert_eq!(some.json(), None);
     }

@@ -18,6 +18,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Keeps what a million idle sessions hold close together: with the system's allocator they take twice the
+/// memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exact online counts for very large chat communities.
 #[derive(Debug, Parser)]
 #[command(version, about)]

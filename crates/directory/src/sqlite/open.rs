@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use headcount_core::limits::{STORE_BUSY_MS_MAX, STORE_LOG_BYTES_KEPT, STORE_WRITER_CACHE_BYTES};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
@@ -150,6 +151,8 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(self.file(), flags)?;
         connection.busy_timeout(Duration::from_millis(STORE_BUSY_MS_MAX))?;
+        // Otherwise a statement is compiled again, for the values it is given, at every call.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Checkpoints have their own thread: none rides on a commit.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
