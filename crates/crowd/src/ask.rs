@@ -18,7 +18,7 @@ const CONNECTIONS: u32 = 8;
 /// Wrong answers that are shown.
 const SHOWN_MAX: u64 = 5;
 /// How long a count at rest may take to become what it must be.
-const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What was asked so far.
 #[derive(Debug, Default)]

@@ -53,8 +53,8 @@ pub(crate) async fn serve<S>(
         () = listening.stop.cancelled() => return,
     };
     match greeting {
-        Ok(Some(Greeted::WebSocket { early })) => gateway::serve(&listening, peer, stream, early).await,
-        // Boxed: a gateway's connection, which may be idle for hours, should not carry room for it.
+        Ok(Some(Greeted::WebSocket { early })) => gateway::start(&listening, peer, stream, early, place),
+        // Boxed: most connections are none of these.
         Ok(Some(Greeted::Http { read })) => {
             Box::pin(http(listening, door, Replayed { read, stream }, peer, place)).await;
         }

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::conversation::{Conversation, Reaction};
 use super::frame::{self, CloseCode, Opcode};
 use super::message::{self, Request};
+use crate::edge::Listening;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -50,28 +52,29 @@ impl From<io::Error> for End {
     }
 }
 
-/// Serves one connection until it ends, for whatever reason. The session ends with it. `early` is what
-/// was read of it already.
-pub(super) async fn serve<S>(
+/// Serves one connection until it ends, for whatever reason. The session ends with it. `place` is held as
+/// long.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps a second copy of what it is given, for as long as the client is idle"
+)]
+pub(super) fn serve<S, P>(
     mut socket: S,
-    conversation: Conversation,
-    stop: &CancellationToken,
-    early: Vec<u8>,
-) where
+    mut client: Client,
+    listening: Arc<Listening>,
+    place: P,
+) -> impl Future<Output = ()>
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut client = Client {
-        conversation,
-        arrived: early,
-        message: None,
-        heard: Instant::now(),
-        began: None,
-    };
-    let end = client.run(&mut socket, stop).await;
-    // Offline before goodbye: a client that does not take it may take its time.
-    drop(client);
-    if let End::Close(code) = end {
-        Box::pin(say_goodbye(&mut socket, code)).await;
+    async move {
+        let end = client.run(&mut socket, &listening.stop).await;
+        // Offline before goodbye: a client that does not take it may take its time.
+        drop(client);
+        if let End::Close(code) = end {
+            Box::pin(say_goodbye(&mut socket, code)).await;
+        }
+        drop(place);
     }
 }
 
@@ -84,7 +87,8 @@ async fn say_goodbye<S: AsyncWrite + Unpin>(socket: &mut S, code: CloseCode) {
     let _ = tokio::time::timeout(Duration::from_millis(GATEWAY_WRITE_MS_MAX), socket.shutdown()).await;
 }
 
-struct Client {
+/// A client, but for its socket.
+pub(super) struct Client {
     conversation: Conversation,
     /// What has arrived and is not yet a whole frame.
     arrived: Vec<u8>,
@@ -97,6 +101,17 @@ struct Client {
 }
 
 impl Client {
+    /// One that has just connected. `early` is what was read of it already.
+    pub(super) fn new(conversation: Conversation, early: Vec<u8>) -> Self {
+        Self {
+            conversation,
+            arrived: early,
+            message: None,
+            heard: Instant::now(),
+            began: None,
+        }
+    }
+
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut S,

@@ -19,21 +19,24 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::body::{self, Body};
 use crate::edge::Listening;
 use conversation::Conversation;
+use io::Client;
 
 pub(crate) use handshake::{Greeting, greeting, is_path};
 pub(crate) use io::read_some;
 
-/// Serves a WebSocket that is open until it ends. `early` is what its client sent already.
-pub(crate) async fn serve<S>(listening: &Arc<Listening>, peer: IpAddr, socket: S, early: Vec<u8>)
+/// Serves a WebSocket that is open, on a task of its own that carries what an idle client needs and no
+/// more. `early` is what its client sent already, `place` its place among the connections the server holds.
+pub(crate) fn start<S, P>(listening: &Arc<Listening>, peer: IpAddr, socket: S, early: Vec<u8>, place: P)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Send + 'static,
 {
-    let conversation = Conversation::new(Arc::clone(listening), peer);
-    io::serve(socket, conversation, &listening.stop, early).await;
+    let client = Client::new(Conversation::new(Arc::clone(listening), peer), early);
+    let served = io::serve(socket, client, Arc::clone(listening), place);
+    listening.tasks.spawn(served);
 }
 
-/// Upgrades a connection that has been used for HTTP before, as proxies do, and serves it on a task of
-/// its own. `place` is its place among the connections the server holds.
+/// Upgrades a connection that has been used for HTTP before, as proxies do.
 pub(crate) fn upgrade(
     listening: &Arc<Listening>,
     peer: IpAddr,
@@ -57,9 +60,8 @@ pub(crate) fn upgrade(
     let held = Arc::clone(listening);
     listening.tasks.spawn(async move {
         if let Ok(socket) = upgraded.await {
-            serve(&held, peer, TokioIo::new(socket), Vec::new()).await;
+            start(&held, peer, TokioIo::new(socket), Vec::new(), place);
         }
-        drop(place);
     });
     let mut response = Response::new(body::whole(Vec::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
