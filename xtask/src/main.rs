@@ -15,7 +15,10 @@ use workspace::Workspace;
 
 const USAGE: &str = "\
 cargo xtask test [--rust-only]   build the server, run every test, end with `N passed, N failed`
-cargo xtask bench [--quick]      measure the server end to end; quick stops at 100,000 members";
+cargo xtask bench [--quick|--full] [PART...]
+                                 measure the server end to end, beside what it is compared with; quick takes
+                                 minutes and stops at 100,000 members, full (the default) goes to a million.
+                                 Parts: count, costs, storm, hold, import, restart, watch";
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
@@ -28,20 +31,20 @@ fn main() -> ExitCode {
     match args.as_slice() {
         ["test"] => test::run(&workspace, test::Scope::All),
         ["test", "--rust-only"] => test::run(&workspace, test::Scope::RustOnly),
-        ["bench", flags @ ..] if flags.iter().all(|flag| *flag == "--quick") => {
-            outcome(bench(&workspace, flags))
+        ["bench", args @ ..] => outcome(bench(&workspace, args)),
+        #[cfg(feature = "bench")]
+        ["bare-hyper", layout, body] => outcome(bench::serve_bare(layout, body)),
+        #[cfg(feature = "bench")]
+        ["load", address, requests, connections, seconds] => {
+            outcome(bench::load(address, requests, connections, seconds))
         }
-        #[cfg(feature = "bench")]
-        ["bare-hyper", body] => outcome(bench::serve_bare(body)),
-        #[cfg(feature = "bench")]
-        ["load", address, request, seconds] => outcome(bench::load(address, request, seconds)),
         _ => fail(USAGE),
     }
 }
 
 /// Measures. The commands that measure are compiled with optimisation, this one is not.
 #[cfg(not(feature = "bench"))]
-fn bench(workspace: &Workspace, flags: &[&str]) -> Result<(), String> {
+fn bench(workspace: &Workspace, parts: &[&str]) -> Result<(), String> {
     let args = [
         "run",
         "--release",
@@ -52,7 +55,7 @@ fn bench(workspace: &Workspace, flags: &[&str]) -> Result<(), String> {
         "--",
         "bench",
     ];
-    let ended = workspace.cargo(&[&args, flags].concat()).status();
+    let ended = workspace.cargo(&[&args, parts].concat()).status();
     match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("the bench ended with {status}")),
@@ -61,8 +64,8 @@ fn bench(workspace: &Workspace, flags: &[&str]) -> Result<(), String> {
 }
 
 #[cfg(feature = "bench")]
-fn bench(workspace: &Workspace, flags: &[&str]) -> Result<(), String> {
-    bench::run(workspace, !flags.is_empty())
+fn bench(workspace: &Workspace, args: &[&str]) -> Result<(), String> {
+    bench::run(workspace, args)
 }
 
 fn outcome(done: Result<(), String>) -> ExitCode {

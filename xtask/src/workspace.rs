@@ -30,6 +30,18 @@ impl Workspace {
         self.target.join("release/headcount")
     }
 
+    /// A program that `cargo build --release` makes.
+    #[cfg(feature = "bench")]
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.target.join("release").join(name)
+    }
+
+    /// The folder of the service that counts are compared with.
+    #[cfg(feature = "bench")]
+    pub(crate) fn fastify_bench(&self) -> PathBuf {
+        self.root.join("bench/fastify")
+    }
+
     /// The folder of the suite with the official client SDK.
     pub(crate) fn client_suite(&self) -> PathBuf {
         self.root.join("e2e")

@@ -254,6 +254,10 @@ impl Run {
                 phase.insert("server_cpu_us_per_op".to_owned(), per_op.into());
             }
         }
+        if self.shared.args.server_pid.is_some() {
+            let used_us = after.server.cpu_us - before.server.cpu_us;
+            phase.insert("server_cpu_s".to_owned(), ratio(used_us, 1_000_000).into());
+        }
         phase.append(&mut fields);
         let counts = Times::default();
         counts.take(&self.answers.times);

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
+use std::thread;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -9,19 +11,57 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Builder;
 
-/// Answers every request with `body` until killed. Prints where it listens, as its only line.
-pub(crate) fn serve_bare(body: &str) -> Result<(), String> {
-    // As the product sets up its own.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let served = runtime.and_then(|runtime| runtime.block_on(serve(Bytes::from(body.to_owned()))));
+/// Answers every request with `body` until killed. Prints where it listens, as its only line. `layout` is
+/// `shared`, one runtime for all cores as nearly everybody has it, or `apart`: like the server's workers,
+/// a listener and a runtime for each.
+pub(crate) fn serve_bare(layout: &str, body: &str) -> Result<(), String> {
+    let body = Bytes::from(body.to_owned());
+    let served = match layout {
+        "shared" => serve_shared(body),
+        _ => serve_apart(&body),
+    };
     served.map_err(|error| format!("bare hyper: {error}"))
 }
 
-async fn serve(body: Bytes) -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?);
+fn serve_shared(body: Bytes) -> io::Result<()> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        accept(listener, body).await
+    })
+}
+
+fn serve_apart(body: &Bytes) -> io::Result<()> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut working = Vec::new();
+    for _ in 0..threads {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _entered = runtime.enter();
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseport(true)?;
+            socket.bind(address)?;
+            socket.listen(1_024)?
+        };
+        address = listener.local_addr()?;
+        let body = body.clone();
+        working.push(thread::spawn(move || runtime.block_on(accept(listener, body))));
+    }
+    println!("{address}");
+    for thread in working {
+        thread
+            .join()
+            .map_err(|_| io::Error::other("a thread panicked"))??;
+    }
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, body: Bytes) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

@@ -22,9 +22,14 @@ const MEMBERS_PER_CALL: usize = 300;
 /// How fast rows went in.
 #[derive(Clone, Debug)]
 pub(super) struct Fill {
-    pub(super) what: String,
-    pub(super) rows: usize,
-    pub(super) seconds: f64,
+    rows: usize,
+    seconds: f64,
+}
+
+impl Fill {
+    pub(super) fn per_s(&self) -> f64 {
+        f64::from(u32::try_from(self.rows).unwrap_or(u32::MAX)) / self.seconds
+    }
 }
 
 /// What every call of an import has in common.
@@ -51,7 +56,7 @@ pub(super) async fn accounts(server: &Arc<Server>, rows: usize) -> io::Result<Fi
         per_call: ACCOUNTS_PER_CALL,
         body: |_, users| json!({ "Accounts": users.map(user).collect::<Vec<_>>() }),
     };
-    run(server, "accounts", import).await
+    run(server, import).await
 }
 
 /// Creates a community without members.
@@ -76,10 +81,10 @@ pub(super) async fn members(server: &Arc<Server>, community: String, rows: usize
             json!({ "GroupId": community, "MemberList": users.map(member).collect::<Vec<_>>() })
         },
     };
-    run(server, "members of one community", import).await
+    run(server, import).await
 }
 
-async fn run(server: &Arc<Server>, what: &str, import: Import) -> io::Result<Fill> {
+async fn run(server: &Arc<Server>, import: Import) -> io::Result<Fill> {
     let began = clock::now();
     let next = Arc::new(AtomicUsize::new(0));
     let mut connections = JoinSet::new();
@@ -94,7 +99,6 @@ async fn run(server: &Arc<Server>, what: &str, import: Import) -> io::Result<Fil
         ended??;
     }
     Ok(Fill {
-        what: format!("{what}, {} a call", import.per_call),
         rows: import.rows,
         seconds: began.elapsed().as_secs_f64(),
     })

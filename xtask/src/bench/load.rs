@@ -1,25 +1,25 @@
-//! The load generator: a closed loop over 64 connections, in a process of its own.
+//! The load generator: a closed loop over keep-alive connections, in a process of its own.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::Plan;
 use super::connection::Connection;
-use super::server::{Killed, Server};
+use super::server::Killed;
 use super::stats::{Latency, median};
 use crate::clock;
 
 /// Connections that are kept alive, each with one request under way.
 pub(super) const CONNECTIONS: usize = 64;
 
-/// One server under load: the median over the rounds.
+/// One server under load: one round, or the median of several.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     pub(super) per_s: f64,
@@ -27,104 +27,117 @@ pub(super) struct Load {
     pub(super) p99_us: f64,
 }
 
-/// Reads of one community's count, and of the same bytes from bare hyper.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Count {
-    pub(super) members: usize,
-    pub(super) online: u64,
-    pub(super) headcount: Load,
-    pub(super) bare: Load,
-    /// The median of the rounds' ratios.
-    pub(super) ratio: f64,
+/// A server and what it is asked.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) name: &'static str,
+    address: SocketAddr,
+    requests: NamedTempFile,
+    connections: usize,
+    rounds: Vec<Load>,
 }
 
-/// Compares the server with bare hyper, in alternating rounds.
-pub(super) async fn compare(
-    server: &Server,
-    community: &str,
-    members: usize,
-    plan: Plan,
-) -> io::Result<Count> {
-    let (command, body) = (
-        "million_group_open_http_svc/get_online_member_num",
-        json!({ "GroupId": community }),
-    );
-    let mut connection = Connection::open(server.address).await?;
-    let answer = server.call(&mut connection, command, &body).await?;
-    let request = server.request(command, &body);
-    let fixed = connection.exchange(request.as_bytes()).await?;
-    let (_bare, bare_address) = start_bare(std::str::from_utf8(fixed).map_err(io::Error::other)?)?;
-    let (mut headcount, mut bare) = (Vec::new(), Vec::new());
-    for _ in 0..plan.rounds {
-        headcount.push(round(server.address, &request, plan.round_s)?);
-        bare.push(round(bare_address, &request, plan.round_s)?);
+impl Target {
+    /// Connection after connection sends one of `requests`, over and over.
+    pub(super) fn new(
+        name: &'static str,
+        address: SocketAddr,
+        requests: &[String],
+        connections: usize,
+    ) -> io::Result<Self> {
+        let mut file = NamedTempFile::new()?;
+        file.write_all(json!(requests).to_string().as_bytes())?;
+        Ok(Self {
+            name,
+            address,
+            requests: file,
+            connections,
+            rounds: Vec::new(),
+        })
     }
-    let ratios = headcount
-        .iter()
-        .zip(&bare)
-        .map(|(ours, theirs)| ours.per_s / theirs.per_s);
-    Ok(Count {
-        members,
-        online: answer["OnlineMemberNum"].as_u64().unwrap_or(0),
-        ratio: median(ratios),
-        headcount: middle(&headcount),
-        bare: middle(&bare),
-    })
+
+    /// Has the load generator run once.
+    fn round(&mut self, seconds: u32) -> io::Result<()> {
+        let (connections, seconds) = (self.connections.to_string(), seconds.to_string());
+        let output = this_program()?
+            .arg("load")
+            .arg(self.address.to_string())
+            .arg(self.requests.path())
+            .args([connections, seconds])
+            .stderr(Stdio::inherit())
+            .output()?;
+        let measured: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|_| io::Error::other(format!("{}: an answer was wrong, or none came", self.name)))?;
+        let number = |name: &str| measured[name].as_f64().unwrap_or(f64::NAN);
+        self.rounds.push(Load {
+            per_s: number("per_s"),
+            p50_us: number("p50_us"),
+            p99_us: number("p99_us"),
+        });
+        Ok(())
+    }
+
+    /// The medians of the rounds.
+    pub(super) fn load(&self) -> Load {
+        let of = |number: fn(&Load) -> f64| median(self.rounds.iter().map(number));
+        Load {
+            per_s: of(|round| round.per_s),
+            p50_us: of(|round| round.p50_us),
+            p99_us: of(|round| round.p99_us),
+        }
+    }
+
+    /// The median of the rounds' ratios: this one's number by that of `other` in the same round.
+    pub(super) fn ratio(&self, other: &Self, number: fn(&Load) -> f64) -> f64 {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        median(pairs.map(|(ours, theirs)| number(ours) / number(theirs)))
+    }
 }
 
-fn middle(rounds: &[Load]) -> Load {
-    Load {
-        per_s: median(rounds.iter().map(|round| round.per_s)),
-        p50_us: median(rounds.iter().map(|round| round.p50_us)),
-        p99_us: median(rounds.iter().map(|round| round.p99_us)),
+/// Asks all targets in turn, round after round.
+pub(super) fn alternate(targets: &mut [&mut Target], rounds: usize, seconds: u32) -> io::Result<()> {
+    for _ in 0..rounds {
+        for target in &mut *targets {
+            target.round(seconds)?;
+        }
     }
+    Ok(())
 }
 
 fn this_program() -> io::Result<Command> {
     Ok(Command::new(std::env::current_exe()?))
 }
 
-fn start_bare(body: &str) -> io::Result<(Killed, SocketAddr)> {
-    let started = this_program()?
-        .args(["bare-hyper", body])
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut process = Killed(started);
+/// Starts bare hyper in one of its layouts.
+pub(super) fn start_bare(layout: &str, body: &str) -> io::Result<(Killed, SocketAddr)> {
+    start_and_ask(this_program()?.args(["bare-hyper", layout, body]))
+}
+
+/// Starts a program whose first line is the address, or the port, where it listens.
+pub(super) fn start_and_ask(program: &mut Command) -> io::Result<(Killed, SocketAddr)> {
+    let mut process = Killed(program.stdout(Stdio::piped()).spawn()?);
     let mut line = String::new();
     if let Some(stdout) = process.0.stdout.take() {
         BufReader::new(stdout).read_line(&mut line)?;
     }
-    let address = line.trim().parse().map_err(io::Error::other)?;
+    let said = line.trim();
+    let address = said
+        .parse()
+        .or_else(|_| format!("127.0.0.1:{said}").parse())
+        .map_err(|_| io::Error::other(format!("{program:?} did not start: {said}")))?;
     Ok((process, address))
 }
 
-/// Has the load generator run once.
-fn round(address: SocketAddr, request: &str, seconds: u32) -> io::Result<Load> {
-    let (address, seconds) = (address.to_string(), seconds.to_string());
-    let output = this_program()?
-        .args(["load", &address, request, &seconds])
-        .stderr(Stdio::inherit())
-        .output()?;
-    let measured: Value = serde_json::from_slice(&output.stdout)?;
-    let number = |name: &str| {
-        measured[name]
-            .as_f64()
-            .ok_or_else(|| io::Error::other("no measurement"))
-    };
-    Ok(Load {
-        per_s: number("per_s")?,
-        p50_us: number("p50_us")?,
-        p99_us: number("p99_us")?,
-    })
-}
-
-/// The load generator's own process: sends `request` for some seconds and prints what it measured.
-pub(crate) fn load(address: &str, request: &str, seconds: &str) -> Result<(), String> {
+/// The load generator's own process: sends requests for some seconds and prints what it measured.
+pub(crate) fn load(address: &str, requests: &str, connections: &str, seconds: &str) -> Result<(), String> {
+    let number = |text: &str| text.parse::<u32>().map_err(|_| format!("{text} is no number"));
     let address = address.parse().map_err(|_| format!("{address} is no address"))?;
-    let seconds: u32 = seconds.parse().map_err(|_| format!("{seconds} is no number"))?;
+    let (connections, seconds) = (number(connections)?, number(seconds)?);
+    let requests = std::fs::read(requests).map_err(|error| error.to_string())?;
+    let requests: Vec<String> = serde_json::from_slice(&requests).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let loaded =
-        runtime.and_then(|runtime| runtime.block_on(drive(address, Arc::from(request.as_bytes()), seconds)));
+        runtime.and_then(|runtime| runtime.block_on(drive(address, &requests, connections, seconds)));
     let times_us = loaded.map_err(|error| format!("under load: {error}"))?;
     let per_s = f64::from(u32::try_from(times_us.len()).unwrap_or(u32::MAX)) / f64::from(seconds);
     let Latency { p50_us, p99_us, .. } = Latency::of(times_us);
@@ -136,12 +149,17 @@ pub(crate) fn load(address: &str, request: &str, seconds: &str) -> Result<(), St
 }
 
 /// The times of all requests.
-async fn drive(address: SocketAddr, request: Arc<[u8]>, seconds: u32) -> io::Result<Vec<u32>> {
-    let all_connected = Arc::new(Barrier::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        let (request, all_connected) = (Arc::clone(&request), Arc::clone(&all_connected));
-        connections.spawn(async move {
+async fn drive(
+    address: SocketAddr,
+    requests: &[String],
+    connections: u32,
+    seconds: u32,
+) -> io::Result<Vec<u32>> {
+    let all_connected = Arc::new(Barrier::new(connections as usize));
+    let mut loops = JoinSet::new();
+    for request in requests.iter().cycle().take(connections as usize) {
+        let (request, all_connected) = (Arc::<[u8]>::from(request.as_bytes()), Arc::clone(&all_connected));
+        loops.spawn(async move {
             let mut connection = Connection::open(address).await?;
             connection.exchange(&request).await?;
             all_connected.wait().await;
@@ -150,7 +168,7 @@ async fn drive(address: SocketAddr, request: Arc<[u8]>, seconds: u32) -> io::Res
         });
     }
     let mut times_us = Vec::new();
-    while let Some(ended) = connections.join_next().await {
+    while let Some(ended) = loops.join_next().await {
         times_us.extend(ended??);
     }
     Ok(times_us)
@@ -160,10 +178,18 @@ async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io
     let mut times_us = Vec::new();
     let mut began = clock::now();
     while began < end {
-        connection.exchange(request).await?;
+        let answer = connection.exchange(request).await?;
+        if !is_ok(answer) {
+            return Err(io::Error::other(String::from_utf8_lossy(answer)));
+        }
         let now = clock::now();
         times_us.push(u32::try_from(now.duration_since(began).as_micros()).unwrap_or(u32::MAX));
         began = now;
     }
     Ok(times_us)
+}
+
+/// Whether an answer begins as every success does.
+fn is_ok(answer: &[u8]) -> bool {
+    answer.starts_with(br#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0"#)
 }

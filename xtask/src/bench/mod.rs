@@ -1,21 +1,26 @@
-//! `cargo xtask bench`: the server as a backend meets it, over real connections.
+//! `cargo xtask bench`: the server as backends and clients meet it, over real connections.
 //!
-//! Everything is measured beside a bare hyper server in the same run, by the same load generator, in
-//! alternating rounds: the ratio tells more than any number of requests a second on somebody's machine.
+//! Each figure stands beside a limit or an alternative that is measured in the same run, in alternating
+//! rounds: the ratio tells more than any number of requests a second on somebody's machine. The server
+//! runs as README starts it, but for the threads and tables of open files that many sessions need.
 
 mod bare;
+mod compare;
 mod connection;
+mod count;
+mod crowd;
+mod figures;
 mod fill;
-mod gateway;
 mod load;
 mod machine;
+mod moving;
 mod probe;
-mod report;
 mod server;
+mod sessions;
 mod stats;
+mod watch;
 
 use std::io;
-use std::sync::Arc;
 
 use crate::step::{self, say};
 use crate::workspace::Workspace;
@@ -23,108 +28,146 @@ use crate::workspace::Workspace;
 pub(crate) use bare::serve_bare;
 pub(crate) use load::load;
 
-use report::Report;
-use server::Server;
+use crowd::Programs;
+use figures::Report;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// Members of the communities, from small to large.
-    communities: &'static [usize],
-    /// Pairs of rounds, of the server and of bare hyper.
+    name: &'static str,
+    /// Members of the large community.
+    members: usize,
+    /// Rounds of everything that alternates.
     rounds: usize,
     /// How long a round lasts.
     round_s: u32,
-    /// How long writes are watched when nothing else goes on.
-    quiet_s: u32,
+    /// How long logins churn by themselves.
+    churn_s: u32,
+    /// Sessions for what a login and a heartbeat cost.
+    cost_sessions: usize,
+    /// Sessions to hold, and the seconds between two of their heartbeats.
+    held: &'static [(usize, u32)],
+    /// Sessions that have to be held.
+    held_goal: usize,
+    /// How long they are held.
+    hold_s: u32,
+    storm_sessions: usize,
+    /// Accounts of a full house, each in ten communities.
+    house: usize,
 }
 
 const FULL: Plan = Plan {
-    communities: &[100, 100_000, 1_000_000],
+    name: "--full",
+    members: 1_000_000,
     rounds: 5,
     round_s: 3,
-    quiet_s: 3,
+    churn_s: 15,
+    cost_sessions: 15_000,
+    held: &[
+        (10_000, 60),
+        (100_000, 60),
+        (300_000, 60),
+        (300_000, 10),
+        (1_000_000, 60),
+    ],
+    held_goal: 1_000_000,
+    hold_s: 60,
+    storm_sessions: 100_000,
+    house: 1_000_000,
 };
 
 const QUICK: Plan = Plan {
-    communities: &[100, 100_000],
+    name: "--quick",
+    members: 100_000,
     rounds: 3,
     round_s: 1,
-    quiet_s: 1,
+    churn_s: 5,
+    cost_sessions: 10_000,
+    held: &[(50_000, 60)],
+    held_goal: 50_000,
+    hold_s: 5,
+    storm_sessions: 20_000,
+    house: 100_000,
 };
 
-/// Members that are online while the counts are read.
-const ONLINE: usize = 10;
+/// The parts, in the order of their rows.
+const PARTS: [&str; 7] = ["count", "costs", "storm", "hold", "import", "restart", "watch"];
 
-/// Runs the bench and prints its tables.
-pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<(), String> {
-    step::run(&mut workspace.cargo(&["build", "--release", "--bin", "headcount"]))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    let (plan, command) = if quick {
-        (QUICK, "cargo xtask bench --quick")
-    } else {
-        (FULL, "cargo xtask bench")
+/// A run of the bench.
+struct Bench {
+    plan: Plan,
+    programs: Programs,
+}
+
+/// Measures and prints the tables. `args` are `--quick` or `--full`, and parts; without any, all of them.
+pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> Result<(), String> {
+    let (flags, parts): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| arg.starts_with('-'));
+    let plan = match flags[..] {
+        [] | ["--full"] => FULL,
+        ["--quick"] => QUICK,
+        _ => return Err(format!("{flags:?}: give --quick or --full")),
+    };
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(part)) {
+        return Err(format!("{unknown} is no part: they are {}", PARTS.join(", ")));
+    }
+    step::run(&mut workspace.cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "headcount",
+        "--package",
+        "crowd",
+    ]))?;
+    let bench = Bench {
+        plan,
+        programs: Programs {
+            headcount: workspace.program("headcount"),
+            crowd: workspace.program("crowd"),
+            bare_ws: workspace.program("bare-ws"),
+        },
     };
     // Before the bench is itself what the machine does.
-    let machine = machine::describe(workspace);
-    let report = runtime
-        .block_on(measure(workspace, plan))
-        .map_err(|error| format!("the bench failed: {error}"))?;
-    say(&report.markdown(command, &machine));
+    let mut machine = machine::describe(workspace);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+    let mut report = Report::default();
+    for part in PARTS
+        .into_iter()
+        .filter(|part| parts.is_empty() || parts.contains(part))
+    {
+        runtime
+            .block_on(measure(&bench, workspace, part, &mut report))
+            .map_err(|error| format!("the bench failed in its part {part}: {error}"))?;
+    }
+    machine.extend(compare::versions());
+    let command = ["cargo xtask bench", plan.name]
+        .into_iter()
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join(" ");
+    say(&report.markdown(&command, &machine));
     Ok(())
 }
 
-async fn measure(workspace: &Workspace, plan: Plan) -> io::Result<Report> {
-    let server = Arc::new(Server::start(&workspace.server())?);
-    let largest = plan.communities.iter().copied().max().unwrap_or(0);
-    let mut report = Report::default();
-
-    progress("small writes, and nothing else");
-    let ((), writes) = probe::during(&server, "quiet", probe::nothing(plan.quiet_s)).await?;
-    report.writes.push(("nothing".to_owned(), writes));
-
-    progress(&format!("importing {largest} accounts"));
-    report.fills.push(fill::accounts(&server, largest).await?);
-    let online = gateway::log_in(&server, ONLINE).await?;
-
-    for &members in plan.communities {
-        let community = community(members);
-        progress(&format!("importing {members} members"));
-        fill::create_community(&server, &community).await?;
-        let import = fill::members(&server, community.clone(), members);
-        let filled = if members == largest {
-            let (filled, writes) = probe::during(&server, "import", import).await?;
-            report
-                .writes
-                .push((format!("{members} members are imported"), writes));
-            filled
-        } else {
-            import.await?
-        };
-        report.fills.push(filled);
-        progress(&format!("counting who of {members} members is online"));
-        report
-            .counts
-            .push(load::compare(&server, &community, members, plan).await?);
+async fn measure(bench: &Bench, workspace: &Workspace, part: &str, report: &mut Report) -> io::Result<()> {
+    match part {
+        "count" => {
+            let server = count::server(bench)?;
+            count::run(bench, &server, report).await?;
+            compare::run(bench, workspace, &server, report)?;
+            count::latency(bench, &server, report)
+        }
+        "costs" => sessions::costs(bench, report),
+        "storm" => sessions::storm(bench, report),
+        "hold" => sessions::hold(bench, report),
+        "import" => moving::import(bench, report).await,
+        "restart" => moving::restart(bench, report).await,
+        _ => watch::run(bench, report).await,
     }
-
-    progress(&format!("dissolving the community of {largest}"));
-    let community = community(largest);
-    let dissolving = probe::dissolve(&server, &community);
-    let ((answered, cleaned), writes) = probe::during(&server, "dissolve", dissolving).await?;
-    let what = format!(
-        "{largest} members of a dissolved group are removed (answered in {:.1} ms, done in {:.1} s)",
-        answered.as_secs_f64() * 1000.0,
-        cleaned.as_secs_f64()
-    );
-    report.writes.push((what, writes));
-    drop(online);
-    Ok(report)
 }
 
-fn community(members: usize) -> String {
-    format!("@TGS#_bench{members}")
+fn community(number: usize) -> String {
+    format!("@TGS#_bench{number}")
 }
 
 fn progress(what: &str) {

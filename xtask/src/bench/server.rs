@@ -1,6 +1,6 @@
-//! The server under test, with an app of its own and a folder that goes with it.
+//! The server under test: a data folder, and a process on it.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,74 +23,177 @@ impl Drop for Killed {
     }
 }
 
+/// Admins of the app: several, since a server remembers few UserSigs of each.
+const ADMINS: usize = 8;
+
+/// A data folder with an app.
+#[derive(Debug)]
+pub(super) struct Folder {
+    binary: PathBuf,
+    dir: TempDir,
+    pub(super) sdkappid: u64,
+    pub(super) secret_key: String,
+}
+
+impl Folder {
+    pub(super) fn create(binary: &Path) -> io::Result<Self> {
+        let dir = TempDir::new()?;
+        let admins = (0..ADMINS).flat_map(|number| ["--admin".to_owned(), admin(number)]);
+        let mut create = Command::new(binary);
+        create
+            .args(["app", "create", "--data-dir"])
+            .arg(dir.path())
+            .args(admins);
+        let app: Value = serde_json::from_str(&output(&mut create)?)?;
+        let text = |name: &str| app[name].as_str().unwrap_or_default().to_owned();
+        Ok(Self {
+            binary: binary.to_owned(),
+            sdkappid: app["sdkappid"].as_u64().unwrap_or(0),
+            secret_key: text("secretkey"),
+            dir,
+        })
+    }
+
+    /// Imports lines of a CSV file; gives rows a second, as the command says it.
+    pub(super) fn import(
+        &self,
+        what: &str,
+        header: &str,
+        mut lines: impl Iterator<Item = String>,
+    ) -> io::Result<f64> {
+        let file = self.dir.path().join("import.csv");
+        let mut csv = io::BufWriter::new(std::fs::File::create(&file)?);
+        writeln!(csv, "{header}")?;
+        lines.try_for_each(|line| writeln!(csv, "{line}"))?;
+        csv.into_inner()?.sync_all()?;
+        let mut import = Command::new(&self.binary);
+        import
+            .args(["import", what])
+            .arg(&file)
+            .arg("--data-dir")
+            .arg(self.dir.path());
+        import.args(["--sdkappid", &self.sdkappid.to_string()]);
+        let said = output(&mut import)?;
+        let per_s = said
+            .trim()
+            .strip_suffix(" rows/s")
+            .and_then(|said| said.rsplit(' ').next());
+        per_s
+            .and_then(|per_s| per_s.parse().ok())
+            .ok_or_else(|| io::Error::other(format!("import {what}: {said}")))
+    }
+
+    /// Recounts everything beside the running server; an error names what differs.
+    pub(super) fn audit(&self) -> io::Result<()> {
+        output(
+            Command::new(&self.binary)
+                .args(["audit", "--data-dir"])
+                .arg(self.dir.path()),
+        )
+        .map(drop)
+    }
+
+    /// A UserSig of an admin or a user.
+    pub(super) fn sign(&self, user: &str, expire_s: u32) -> io::Result<String> {
+        let mut sign = Command::new(&self.binary);
+        sign.args([
+            "usersig",
+            "--user",
+            user,
+            "--sdkappid",
+            &self.sdkappid.to_string(),
+        ]);
+        sign.args([
+            "--secret-key",
+            &self.secret_key,
+            "--expire-s",
+            &expire_s.to_string(),
+        ]);
+        Ok(output(&mut sign)?.trim().to_owned())
+    }
+}
+
+/// The name of an admin.
+pub(super) fn admin(number: usize) -> String {
+    format!("admin{}", number % ADMINS)
+}
+
 /// A server that is ready.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) address: SocketAddr,
-    pub(super) sdkappid: u64,
-    binary: PathBuf,
     query: String,
     // The process ends before its folder goes.
-    _process: Killed,
-    folder: TempDir,
+    process: Killed,
+    pub(super) folder: Folder,
 }
 
 impl Server {
     /// Makes an app in a new folder and starts the server on it, on any free ports.
     pub(super) fn start(binary: &Path) -> io::Result<Self> {
-        let folder = TempDir::new()?;
-        let app = run(binary, folder.path(), &["app", "create"])?;
-        let app: Value = serde_json::from_str(&app)?;
-        let sdkappid = app["sdkappid"]
-            .as_u64()
-            .ok_or_else(|| io::Error::other("an app has a number"))?;
-        let usersig = sign(binary, folder.path(), sdkappid, "administrator")?;
-        let process = Command::new(binary)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--ops-listen",
-                "127.0.0.1:0",
-                "--data-dir",
-            ])
-            .arg(folder.path())
-            // Clients of the bench send no heartbeats.
-            .env("HEADCOUNT_HEARTBEAT__WEB_TIMEOUT_S", "86400")
-            .env("HEADCOUNT_HEARTBEAT__NATIVE_TIMEOUT_S", "86400")
+        Self::on(Folder::create(binary)?, &[])
+    }
+
+    /// Starts the server as README does, on any free ports, with `settings` as variables.
+    pub(super) fn on(folder: Folder, settings: &[(&str, &str)]) -> io::Result<Self> {
+        let query = format!(
+            "sdkappid={}&identifier={}&usersig={}&random=1&contenttype=json",
+            folder.sdkappid,
+            admin(0),
+            folder.sign(&admin(0), 86_400)?
+        );
+        let process = Command::new(&folder.binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(folder.dir.path())
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
         let mut process = Killed(process);
-        let log = process
-            .0
-            .stderr
-            .take()
-            .ok_or_else(|| io::Error::other("stderr is piped"))?;
+        let log = process.0.stderr.take();
+        let log = log.ok_or_else(|| io::Error::other("stderr is piped"))?;
         wait_until_ready(BufReader::new(log))?;
-        let state = std::fs::read(folder.path().join("server.json"))?;
+        let state = std::fs::read(folder.dir.path().join("server.json"))?;
         let state: Value = serde_json::from_slice(&state)?;
         let address = state["listen"].as_str().unwrap_or_default();
         Ok(Self {
             address: address.parse().map_err(io::Error::other)?,
-            sdkappid,
-            binary: binary.to_owned(),
-            query: format!(
-                "sdkappid={sdkappid}&identifier=administrator&usersig={usersig}&random=1&contenttype=json"
-            ),
-            _process: process,
+            query,
+            process,
             folder,
         })
     }
 
+    /// Kills it as a power cut would, and gives back its folder.
+    pub(super) fn kill(self) -> Folder {
+        drop(self.process);
+        self.folder
+    }
+
+    /// The number of its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// The bytes of a call.
     pub(super) fn request(&self, command: &str, body: &Value) -> String {
-        let (query, address, body) = (&self.query, self.address, body.to_string());
-        format!(
-            "POST /v4/{command}?{query} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
+        request(self.address, command, &self.query, body)
+    }
+
+    /// The bytes of so many calls, each with a UserSig of its own.
+    pub(super) fn requests(&self, count: usize, command: &str, body: &Value) -> io::Result<Vec<String>> {
+        let sign = |number: usize| {
+            let expire_s = 86_400 + u32::try_from(number).unwrap_or(0);
+            let usersig = self.folder.sign(&admin(number), expire_s)?;
+            let query = format!(
+                "sdkappid={}&identifier={}&usersig={usersig}&random={number}&contenttype=json",
+                self.folder.sdkappid,
+                admin(number)
+            );
+            Ok(request(self.address, command, &query, body))
+        };
+        (0..count).map(sign).collect()
     }
 
     /// Calls a command that must succeed.
@@ -110,15 +213,19 @@ impl Server {
         }
     }
 
-    /// A UserSig of a user.
-    pub(super) fn sign(&self, user: &str) -> io::Result<String> {
-        sign(&self.binary, self.folder.path(), self.sdkappid, user)
-    }
-
     /// The database's file.
     pub(super) fn database(&self) -> PathBuf {
-        self.folder.path().join("headcount.db")
+        self.folder.dir.path().join("headcount.db")
     }
+}
+
+fn request(address: SocketAddr, command: &str, query: &str, body: &Value) -> String {
+    let body = body.to_string();
+    format!(
+        "POST /v4/{command}?{query} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// Waits for the line that says so, and reads all that follows, so that the server can go on writing it.
@@ -134,27 +241,15 @@ fn wait_until_ready(mut log: impl BufRead + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-fn sign(binary: &Path, folder: &Path, sdkappid: u64, user: &str) -> io::Result<String> {
-    let sdkappid = sdkappid.to_string();
-    let signed = run(
-        binary,
-        folder,
-        &["usersig", "--sdkappid", &sdkappid, "--user", user],
-    )?;
-    Ok(signed.trim().to_owned())
-}
-
-fn run(binary: &Path, folder: &Path, args: &[&str]) -> io::Result<String> {
-    let output = Command::new(binary)
-        .args(args)
-        .arg("--data-dir")
-        .arg(folder)
-        .output()?;
+/// What a program that must succeed prints.
+pub(super) fn output(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
     if output.status.success() {
-        String::from_utf8(output.stdout).map_err(io::Error::other)
-    } else {
-        Err(io::Error::other(
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ))
+        return String::from_utf8(output.stdout).map_err(io::Error::other);
     }
+    let (said, error) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    Err(io::Error::other(format!("{command:?}: {said}{error}")))
 }
