@@ -14,11 +14,11 @@ if (cluster.isPrimary) {
   cluster.on('message', (_, { port }) => {
     ready += 1;
     if (ready === processes) console.log(port);
-    else if (ready < processes) cluster.fork({ PORT: port });
   });
   // A process that dies is not replaced: the measurement is to fail.
   cluster.on('exit', () => process.exit(1));
-  cluster.fork({ PORT: 0 });
+  // Port 0 is any free port, and the same one for all processes.
+  for (let number = 0; number < processes; number += 1) cluster.fork();
 } else {
   const redis = new Redis({ host: '127.0.0.1', port: redisPort });
   const app = fastify();
@@ -27,6 +27,6 @@ if (cluster.isPrimary) {
     reply.type('application/json');
     return { ActionStatus: 'OK', ErrorInfo: '', ErrorCode: 0, OnlineMemberNum: online };
   });
-  await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });
+  await app.listen({ host: '127.0.0.1', port: 0 });
   process.send({ port: app.server.address().port });
 }
