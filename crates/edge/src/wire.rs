@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
@@ -15,7 +15,7 @@ pub(crate) const ACCOUNT_NOT_STRING: &str = "body account invalid";
 const MESSAGE_CHARS_MAX: usize = 200;
 
 /// Reads a body. Not JSON, not an object, and not the right fields are different faults.
-pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
     let not_json = |reason: &dyn fmt::Display| Fault::NotJson(format!("the body is not JSON: {reason}"));
     let text = std::str::from_utf8(body).map_err(|_| not_json(&"it is not UTF-8"))?;
     let error = match serde_json::from_str::<Object<T>>(text) {

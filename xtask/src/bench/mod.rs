@@ -79,7 +79,7 @@ const FULL: Plan = Plan {
 const QUICK: Plan = Plan {
     name: "--quick",
     members: 100_000,
-    rounds: 3,
+    rounds: 2,
     round_s: 1,
     churn_s: 5,
     cost_sessions: 10_000,

@@ -1,5 +1,7 @@
 //! get_online_member_num, the main job: of communities (1047/66883), and of groups (1047/38521).
 
+use std::borrow::Cow;
+
 use headcount_core::GroupType;
 use headcount_service::CountError;
 use serde::Deserialize;
@@ -29,13 +31,14 @@ pub(super) const GROUP: Command = Command {
 };
 
 #[derive(Deserialize)]
-struct Request {
-    #[serde(rename = "GroupId")]
-    group: String,
+struct Request<'a> {
+    /// Copied only when it has escapes.
+    #[serde(rename = "GroupId", borrow)]
+    group: Cow<'a, str>,
 }
 
 fn run(call: Call, counts: fn(GroupType) -> bool) -> Reply {
-    let request = match wire::parse::<Request>(&call.body) {
+    let request = match wire::parse::<Request<'_>>(&call.body) {
         Ok(request) => request,
         Err(fault) => return Reply::Now(fault.answer(call.command.family)),
     };
@@ -45,12 +48,9 @@ fn run(call: Call, counts: fn(GroupType) -> bool) -> Reply {
     {
         return Reply::Now(answer(known));
     }
+    let group = request.group.into_owned();
     Reply::Later(Box::pin(async move {
-        answer(
-            call.service
-                .online_member_num(&call.caller, &request.group, counts)
-                .await,
-        )
+        answer(call.service.online_member_num(&call.caller, &group, counts).await)
     }))
 }
 

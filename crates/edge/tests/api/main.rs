@@ -3,6 +3,7 @@
 //! clock and the chance are the tests' own.
 
 mod accounts;
+mod allocations;
 mod count;
 mod counts;
 mod create;

@@ -4,8 +4,10 @@
 mod support;
 
 mod apps;
+mod gateway;
 mod import;
 mod log;
+mod many;
 mod refusals;
 mod stop;
 mod tls;

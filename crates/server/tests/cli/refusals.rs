@@ -60,6 +60,31 @@ fn a_port_that_is_taken() {
 }
 
 #[test]
+fn a_port_that_another_headcount_has() {
+    let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let first = Server::start(folder.path(), &[]);
+    let address = first.listen.to_string();
+    let data_dir = text(other.path());
+    // Its listeners share their port with each other, and must not with those of another server.
+    let args = [
+        "serve",
+        "--listen",
+        &address,
+        "--ops-listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        data_dir,
+    ];
+    let second = Process::start(&args, &[]).ended();
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(
+        second.stderr.contains("taken") && second.stderr.contains("--listen"),
+        "{second:?}"
+    );
+    assert_eq!(first.stop().code, Some(0));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");

@@ -34,7 +34,11 @@ pub(crate) fn headcount(args: &[&str]) -> Ended {
 impl Process {
     /// Starts the binary with these arguments and, of its own variables, with these alone.
     pub(crate) fn start(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_headcount")), args, variables)
+    }
+
+    /// The same, by a command that is given the arguments.
+    pub(crate) fn spawn(mut command: Command, args: &[&str], variables: &[(&str, &str)]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"HEADCOUNT_") {
                 command.env_remove(name);

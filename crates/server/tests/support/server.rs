@@ -54,7 +54,11 @@ impl Server {
             "--ops-listen",
             "127.0.0.1:0",
         ];
-        let process = Process::start(&[&always, more].concat(), &[]);
+        Self::ready(folder, Process::start(&[&always, more].concat(), &[]))
+    }
+
+    /// A server that was started on a folder, once it is ready.
+    pub(crate) fn ready(folder: &Path, process: Process) -> Self {
         process.wait_for("ready");
         let state = fs::read(folder.join("server.json")).expect("a ready server has written its file");
         let State {
