@@ -18,7 +18,8 @@ cargo xtask test [--rust-only]   build the server, run every test, end with `N p
 cargo xtask bench [--quick|--full] [PART...]
                                  measure the server end to end, beside what it is compared with; quick takes
                                  minutes and stops at 100,000 members, full (the default) goes to a million.
-                                 Parts: count, costs, storm, hold, import, restart, watch";
+                                 Parts: count, costs, storm, hold, import, restart, watch; and
+                                 instructions, which needs valgrind";
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();

@@ -136,13 +136,19 @@ impl Server {
 
     /// Starts the server as README does, on any free ports, with `settings` as variables.
     pub(super) fn on(folder: Folder, settings: &[(&str, &str)]) -> io::Result<Self> {
+        let binary = Command::new(&folder.binary);
+        Self::by(binary, folder, settings)
+    }
+
+    /// The same, by a command that is given the server's arguments.
+    pub(super) fn by(mut command: Command, folder: Folder, settings: &[(&str, &str)]) -> io::Result<Self> {
         let query = format!(
             "sdkappid={}&identifier={}&usersig={}&random=1&contenttype=json",
             folder.sdkappid,
             admin(0),
             folder.sign(&admin(0), 86_400)?
         );
-        let process = Command::new(&folder.binary)
+        let process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(folder.dir.path())
@@ -169,6 +175,13 @@ impl Server {
     pub(super) fn kill(self) -> Folder {
         drop(self.process);
         self.folder
+    }
+
+    /// Stops it the polite way, and gives back its folder.
+    pub(super) fn stop(mut self) -> io::Result<Folder> {
+        output(Command::new("kill").args(["-s", "TERM", &self.pid().to_string()]))?;
+        self.process.0.wait()?;
+        Ok(self.folder)
     }
 
     /// The number of its process.
