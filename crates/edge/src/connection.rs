@@ -80,6 +80,8 @@ async fn greet<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, door: Door) ->
             return None;
         }
         let greeting = match door {
+            // However few bytes come at once, the version of HTTP is known from the first ones.
+            _ if read.len() < HTTP2.len() && HTTP2.starts_with(&read) => Greeting::Incomplete,
             Door::Public if read.len() < GREETING_BYTES_MAX => gateway::greeting(&read),
             Door::Public | Door::Ops => Greeting::Other,
         };

@@ -16,7 +16,7 @@
 //! # Ok::<(), usersig::Error>(())
 //! ```
 //!
-//! Nothing here reads a clock or keeps state. All times are seconds since the Unix epoch. Work and memory
+//! Nothing here reads a clock or remembers a ticket. All times are seconds since the Unix epoch. Work and memory
 //! per ticket are bounded by [`MAX_TEXT_LEN`] and [`MAX_JSON_LEN`], whatever a stranger sends.
 
 mod claims;
