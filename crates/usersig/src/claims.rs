@@ -4,10 +4,10 @@ use std::fmt;
 
 use hmac::Mac;
 
+use crate::Error;
 use crate::encoding::unpack;
 use crate::statement::Statement;
 use crate::ticket::Ticket;
-use crate::{Error, Flaw};
 
 /// What a ticket says. Whether it is true, only [`Claims::verify`] tells.
 ///
@@ -24,8 +24,9 @@ impl Claims {
         if text.is_empty() {
             return Err(Error::Empty);
         }
-        let read = |text| -> Result<Ticket, Flaw> { Ticket::from_json(&unpack(text)?) };
-        read(text).map(Self).map_err(Error::Malformed)
+        unpack(text, Ticket::from_json)
+            .map(Self)
+            .map_err(Error::Malformed)
     }
 
     /// Verifies that the holder of `secret_key` signed this ticket for this app and user, and that it has

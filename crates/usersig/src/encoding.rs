@@ -1,5 +1,6 @@
 //! The outer layers of a ticket: zlib inside a variant of base64.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use base64::Engine;
@@ -35,25 +36,42 @@ pub(crate) fn pack(json: &str) -> String {
     TICKET_BASE64.encode(packed.expect("writing to a Vec never fails"))
 }
 
-/// Unwraps a ticket's text to its JSON.
-pub(crate) fn unpack(text: &str) -> Result<Vec<u8>, Flaw> {
+/// Unwraps a ticket's text to its JSON, and reads that.
+pub(crate) fn unpack<T>(text: &str, read: impl FnOnce(&[u8]) -> Result<T, Flaw>) -> Result<T, Flaw> {
     if text.len() > MAX_TEXT_LEN {
         return Err(Flaw::TooLong);
     }
-    inflate(&TICKET_BASE64.decode(text).map_err(|_| Flaw::Base64)?)
+    let packed = TICKET_BASE64.decode(text).map_err(|_| Flaw::Base64)?;
+    INFLATER.with_borrow_mut(|inflater| read(inflater.inflate(&packed)?))
 }
 
-fn inflate(packed: &[u8]) -> Result<Vec<u8>, Flaw> {
-    let mut json = vec![0; MAX_JSON_LEN];
-    let mut zlib = Decompress::new(true);
-    let status = zlib
-        .decompress(packed, &mut json, FlushDecompress::Finish)
-        .map_err(|_| Flaw::Zlib)?;
-    // Anything but the end means that the stream is cut short or that its output does not fit.
-    let consumed_all = usize::try_from(zlib.total_in()) == Ok(packed.len());
-    if status != Status::StreamEnd || !consumed_all {
-        return Err(Flaw::Zlib);
+thread_local! {
+    static INFLATER: RefCell<Inflater> = RefCell::new(Inflater {
+        zlib: Decompress::new(true),
+        json: Box::new([0; MAX_JSON_LEN]),
+    });
+}
+
+/// What a thread inflates tickets with. Kept, because to set one up takes as long as to inflate a ticket.
+struct Inflater {
+    zlib: Decompress,
+    json: Box<[u8; MAX_JSON_LEN]>,
+}
+
+impl Inflater {
+    fn inflate(&mut self, packed: &[u8]) -> Result<&[u8], Flaw> {
+        let Self { zlib, json } = self;
+        // However the last ticket ended, nothing of it is left.
+        zlib.reset(true);
+        let status = zlib
+            .decompress(packed, &mut json[..], FlushDecompress::Finish)
+            .map_err(|_| Flaw::Zlib)?;
+        // Anything but the end means that the stream is cut short or that its output does not fit.
+        let consumed_all = usize::try_from(zlib.total_in()) == Ok(packed.len());
+        if status != Status::StreamEnd || !consumed_all {
+            return Err(Flaw::Zlib);
+        }
+        let len = usize::try_from(zlib.total_out()).map_err(|_| Flaw::Zlib)?;
+        json.get(..len).ok_or(Flaw::Zlib)
     }
-    json.truncate(usize::try_from(zlib.total_out()).map_err(|_| Flaw::Zlib)?);
-    Ok(json)
 }
