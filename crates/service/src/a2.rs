@@ -4,6 +4,8 @@
 //! nothing. Its key is derived from the app's secret key: changing that ends every login of the app. It
 //! lives as long as the UserSig it came from, and a kick voids it together with that.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use headcount_core::{AccountKey, App, Platform};
@@ -27,8 +29,8 @@ const CLAIMS_BYTES: usize = 38;
 const MAC_BYTES: usize = 32;
 
 impl A2 {
-    /// The text handed to the client, signed for `app`.
-    pub(crate) fn sign(&self, app: &App) -> String {
+    /// The text handed to the client, signed for the app whose key this is.
+    pub(crate) fn sign(&self, key: &A2Key) -> String {
         let mut bytes = Vec::with_capacity(CLAIMS_BYTES + MAC_BYTES);
         bytes.push(VERSION);
         bytes.extend_from_slice(&self.account.0.to_be_bytes());
@@ -38,20 +40,20 @@ impl A2 {
         bytes.extend_from_slice(&self.usersig_issued_at_s.to_be_bytes());
         bytes.extend_from_slice(&self.expires_at_s.to_be_bytes());
         debug_assert_eq!(bytes.len(), CLAIMS_BYTES);
-        let mac = keyed(app, &bytes).finalize().into_bytes();
+        let mac = key.mac(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads an A2 that was signed for `app`; `None` for anything else.
-    pub(crate) fn verify(text: &str, app: &App) -> Option<Self> {
+    /// Reads an A2 that was signed with this key; `None` for anything else.
+    pub(crate) fn verify(text: &str, key: &A2Key) -> Option<Self> {
         // The length is fixed, so nothing longer is decoded.
         if text.len() != (CLAIMS_BYTES + MAC_BYTES).div_ceil(3) * 4 - 2 {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (claims, mac) = bytes.split_at_checked(CLAIMS_BYTES)?;
-        keyed(app, claims).verify_slice(mac).ok()?;
+        key.mac(claims).verify_slice(mac).ok()?;
         let mut rest = claims;
         if take::<1>(&mut rest)? != [VERSION] {
             return None;
@@ -73,13 +75,27 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     Some(*head)
 }
 
-fn keyed(app: &App, claims: &[u8]) -> Hmac<Sha256> {
-    let key = mac(app.secret_key.as_bytes(), b"headcount a2 key")
-        .finalize()
-        .into_bytes();
-    let mut signed = mac(&key, &app.sdkappid.0.to_be_bytes());
-    signed.update(claims);
-    signed
+/// The key of an app's A2s, which has taken in already what all of them begin with.
+pub(crate) struct A2Key(Hmac<Sha256>);
+
+impl A2Key {
+    pub(crate) fn new(app: &App) -> Self {
+        let key = mac(app.secret_key.as_bytes(), b"headcount a2 key")
+            .finalize()
+            .into_bytes();
+        Self(mac(&key, &app.sdkappid.0.to_be_bytes()))
+    }
+
+    fn mac(&self, claims: &[u8]) -> Hmac<Sha256> {
+        self.0.clone().chain_update(claims)
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for A2Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("A2Key").finish_non_exhaustive()
+    }
 }
 
 fn mac(key: &[u8], first: &[u8]) -> Hmac<Sha256> {
@@ -95,14 +111,14 @@ mod tests {
 
     use super::*;
 
-    fn app(sdkappid: u32, key: &str) -> App {
-        App {
+    fn key(sdkappid: u32, secret_key: &str) -> A2Key {
+        A2Key::new(&App {
             sdkappid: SdkAppId(sdkappid),
             name: String::new(),
-            secret_key: key.to_owned(),
+            secret_key: secret_key.to_owned(),
             admins: vec![],
             region: None,
-        }
+        })
     }
 
     const EXAMPLE: A2 = A2 {
@@ -116,25 +132,25 @@ mod tests {
 
     #[test]
     fn holds_for_its_app_and_key_only() {
-        let text = EXAMPLE.sign(&app(1, "k"));
-        assert_eq!(A2::verify(&text, &app(1, "k")), Some(EXAMPLE));
-        assert_eq!(A2::verify(&text, &app(2, "k")), None);
-        assert_eq!(A2::verify(&text, &app(1, "other")), None);
+        let text = EXAMPLE.sign(&key(1, "k"));
+        assert_eq!(A2::verify(&text, &key(1, "k")), Some(EXAMPLE));
+        assert_eq!(A2::verify(&text, &key(2, "k")), None);
+        assert_eq!(A2::verify(&text, &key(1, "other")), None);
     }
 
     proptest! {
         #[test]
         fn no_changed_text_holds(at in 0_usize..93, with in "[A-Za-z0-9_-]") {
-            let text = EXAMPLE.sign(&app(1, "k"));
+            let text = EXAMPLE.sign(&key(1, "k"));
             let mut changed = text.clone();
             changed.replace_range(at..=at, &with);
             prop_assume!(changed != text);
-            prop_assert_eq!(A2::verify(&changed, &app(1, "k")), None);
+            prop_assert_eq!(A2::verify(&changed, &key(1, "k")), None);
         }
 
         #[test]
         fn no_text_panics(text in ".{0,120}") {
-            prop_assert_eq!(A2::verify(&text, &app(1, "k")), None);
+            prop_assert_eq!(A2::verify(&text, &key(1, "k")), None);
         }
     }
 }

@@ -8,6 +8,7 @@ use headcount_core::{App, SdkAppId};
 use headcount_directory::{Directory, StoreError};
 use tokio::sync::Mutex;
 
+use crate::a2::A2Key;
 use crate::verified::VerifiedUserSigs;
 
 /// Where this server is, and the domain names of all regions (1047/34620).
@@ -35,6 +36,7 @@ pub struct AppEntry {
     /// What to tell callers of an app that lives in another region.
     elsewhere: Option<String>,
     pub(crate) verified: VerifiedUserSigs,
+    pub(crate) a2_key: A2Key,
     /// How often the UserSigs of each admin were revoked.
     revocations: Vec<AtomicU64>,
 }
@@ -52,6 +54,7 @@ impl AppEntry {
         };
         let revocations = app.admins.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
+            a2_key: A2Key::new(&app),
             app,
             elsewhere,
             revocations,

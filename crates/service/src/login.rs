@@ -184,7 +184,7 @@ impl Service {
     }
 
     fn read_a2(&self, entry: &AppEntry, a2: &str, tiny_id: u64) -> Option<A2> {
-        let a2 = A2::verify(a2, entry.app())?;
+        let a2 = A2::verify(a2, &entry.a2_key)?;
         let fits = TinyId::from(a2.account) == TinyId(tiny_id) && a2.expires_at_s >= self.clock.wall_s();
         fits.then_some(a2)
     }
@@ -226,7 +226,7 @@ impl Service {
         };
         Ok(LoggedIn {
             tiny_id: account.key.into(),
-            a2: a2.sign(entry.app()),
+            a2: a2.sign(&entry.a2_key),
             instance: proven.instance,
             platform: proven.platform,
             caller: Caller {

@@ -36,7 +36,7 @@ pub(crate) fn pack(json: &str) -> String {
     TICKET_BASE64.encode(packed.expect("writing to a Vec never fails"))
 }
 
-/// Unwraps a ticket's text and has its JSON read.
+/// Unwraps a ticket's text to its JSON, and reads that.
 pub(crate) fn unpack<T>(text: &str, read: impl FnOnce(&[u8]) -> Result<T, Flaw>) -> Result<T, Flaw> {
     if text.len() > MAX_TEXT_LEN {
         return Err(Flaw::TooLong);
@@ -46,32 +46,32 @@ pub(crate) fn unpack<T>(text: &str, read: impl FnOnce(&[u8]) -> Result<T, Flaw>)
 }
 
 thread_local! {
-    /// Setting one up costs more than inflating a ticket.
     static INFLATER: RefCell<Inflater> = RefCell::new(Inflater {
         zlib: Decompress::new(true),
-        json: vec![0; MAX_JSON_LEN].into_boxed_slice(),
+        json: Box::new([0; MAX_JSON_LEN]),
     });
 }
 
-/// What inflates one ticket after the other. It keeps nothing of one for the next.
+/// What a thread inflates tickets with. Kept, because to set one up takes as long as to inflate a ticket.
 struct Inflater {
     zlib: Decompress,
-    json: Box<[u8]>,
+    json: Box<[u8; MAX_JSON_LEN]>,
 }
 
 impl Inflater {
     fn inflate(&mut self, packed: &[u8]) -> Result<&[u8], Flaw> {
-        self.zlib.reset(true);
-        let status = self
-            .zlib
-            .decompress(packed, &mut self.json, FlushDecompress::Finish)
+        let Self { zlib, json } = self;
+        // However the last ticket ended, nothing of it is left.
+        zlib.reset(true);
+        let status = zlib
+            .decompress(packed, &mut json[..], FlushDecompress::Finish)
             .map_err(|_| Flaw::Zlib)?;
         // Anything but the end means that the stream is cut short or that its output does not fit.
-        let consumed_all = usize::try_from(self.zlib.total_in()) == Ok(packed.len());
+        let consumed_all = usize::try_from(zlib.total_in()) == Ok(packed.len());
         if status != Status::StreamEnd || !consumed_all {
             return Err(Flaw::Zlib);
         }
-        let len = usize::try_from(self.zlib.total_out()).map_err(|_| Flaw::Zlib)?;
-        self.json.get(..len).ok_or(Flaw::Zlib)
+        let len = usize::try_from(zlib.total_out()).map_err(|_| Flaw::Zlib)?;
+        json.get(..len).ok_or(Flaw::Zlib)
     }
 }

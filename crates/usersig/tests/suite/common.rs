@@ -16,7 +16,11 @@ pub(crate) const USER: &str = "administrator";
 pub(crate) fn pack(json: impl AsRef<[u8]>, level: u32) -> String {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(level));
     zlib.write_all(json.as_ref()).expect("a Vec takes every byte");
-    let packed = zlib.finish().expect("a Vec takes every byte");
+    encode(zlib.finish().expect("a Vec takes every byte"))
+}
+
+/// The outermost layer alone.
+pub(crate) fn encode(packed: impl AsRef<[u8]>) -> String {
     BASE64_STANDARD
         .encode(packed)
         .replace('+', "*")

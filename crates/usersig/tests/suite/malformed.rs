@@ -4,9 +4,10 @@
 //! that knows the app and user of `common`. A row with `json` is a well-packed ticket and shows what is in
 //! it; to add one, write its `json`, and the failing test prints the `usersig` to put beside it.
 
-use usersig::Error;
+use flate2::{Compress, Compression, FlushCompress, Status};
+use usersig::{Claims, Error, Flaw};
 
-use crate::common::{APP, KEY, USER, pack, unpack};
+use crate::common::{APP, KEY, USER, encode, pack, unpack};
 
 /// Seconds since the epoch, in 2027. Any later time up to 2150 will do as well: by then, those tickets
 /// expire that are here for other reasons.
@@ -62,4 +63,28 @@ fn each_holds_the_json_shown() {
             );
         }
     }
+}
+
+#[test]
+fn nothing_of_one_ticket_is_left_for_the_next() {
+    let issued = |ticket: &str| Claims::decode(ticket).map(|claims| claims.issued_at_s());
+    for (Row { name, usersig, .. }, issued_at_s) in rows().into_iter().zip(NOW..) {
+        // What it is refused for is told above.
+        let _ = issued(&usersig);
+        let good = usersig::sign(KEY, APP, USER, issued_at_s, 60, None);
+        assert_eq!(issued(&good), Ok(issued_at_s), "after {name}");
+    }
+    let good = usersig::sign(KEY, APP, USER, NOW, 60, None);
+    // A stream that begins with a reference to what was there before: the JSON of the ticket.
+    let json = unpack(&good);
+    let mut deflate = Compress::new(Compression::best(), false);
+    let checksum = deflate.set_dictionary(json.as_bytes()).expect("a dictionary");
+    let mut hostile = vec![0x78, 0x9C];
+    hostile.reserve(json.len());
+    let status = deflate.compress_vec(json.as_bytes(), &mut hostile, FlushCompress::Finish);
+    assert_eq!(status.expect("it compresses"), Status::StreamEnd);
+    hostile.extend(checksum.to_be_bytes());
+    assert!(hostile.len() < 20, "it refers: {hostile:?}");
+    assert_eq!(issued(&good), Ok(NOW));
+    assert_eq!(issued(&encode(hostile)), Err(Error::Malformed(Flaw::Zlib)));
 }
