@@ -12,7 +12,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use super::server::Killed;
+use super::processes::{Killed, output};
 use super::stats::{Latency, median};
 use crate::clock;
 
@@ -59,15 +59,15 @@ impl Target {
     /// Has the load generator run once.
     fn round(&mut self, seconds: u32) -> io::Result<()> {
         let (connections, seconds) = (self.connections.to_string(), seconds.to_string());
-        let output = this_program()?
+        let mut generator = this_program()?;
+        generator
             .arg("load")
             .arg(self.address.to_string())
             .arg(self.requests.path())
-            .args([connections, seconds])
-            .stderr(Stdio::inherit())
-            .output()?;
-        let measured: Value = serde_json::from_slice(&output.stdout)
-            .map_err(|_| io::Error::other(format!("{}: an answer was wrong, or none came", self.name)))?;
+            .args([connections, seconds]);
+        let said =
+            output(&mut generator).map_err(|error| io::Error::other(format!("{}: {error}", self.name)))?;
+        let measured: Value = serde_json::from_str(&said)?;
         let number = |name: &str| measured[name].as_f64().unwrap_or(f64::NAN);
         self.rounds.push(Load {
             per_s: number("per_s"),
@@ -115,7 +115,7 @@ pub(super) fn start_bare(layout: &str, body: &str) -> io::Result<(Killed, Socket
 
 /// Starts a program whose first line is the address, or the port, where it listens.
 pub(super) fn start_and_ask(program: &mut Command) -> io::Result<(Killed, SocketAddr)> {
-    let mut process = Killed(program.stdout(Stdio::piped()).spawn()?);
+    let mut process = Killed::start(program.stdout(Stdio::piped()))?;
     let mut line = String::new();
     if let Some(stdout) = process.0.stdout.take() {
         BufReader::new(stdout).read_line(&mut line)?;
