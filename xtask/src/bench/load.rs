@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::processes::{Killed, output};
-use super::stats::{Latency, median};
+use super::stats::{Latency, median, us};
 use crate::clock;
 
 /// Connections that are kept alive, each with one request under way.
@@ -138,12 +138,12 @@ pub(crate) fn load(address: &str, requests: &str, connections: &str, seconds: &s
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let loaded =
         runtime.and_then(|runtime| runtime.block_on(drive(address, &requests, connections, seconds)));
-    let times_us = loaded.map_err(|error| format!("under load: {error}"))?;
-    let per_s = f64::from(u32::try_from(times_us.len()).unwrap_or(u32::MAX)) / f64::from(seconds);
-    let Latency { p50_us, p99_us, .. } = Latency::of(times_us);
+    let times = loaded.map_err(|error| format!("under load: {error}"))?;
+    let per_s = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX)) / f64::from(seconds);
+    let Latency { p50, p99, .. } = Latency::of(times);
     println!(
         "{}",
-        json!({ "per_s": per_s, "p50_us": p50_us, "p99_us": p99_us })
+        json!({ "per_s": per_s, "p50_us": us(p50), "p99_us": us(p99) })
     );
     Ok(())
 }
@@ -154,7 +154,7 @@ async fn drive(
     requests: &[String],
     connections: u32,
     seconds: u32,
-) -> io::Result<Vec<u32>> {
+) -> io::Result<Vec<Duration>> {
     let all_connected = Arc::new(Barrier::new(connections as usize));
     let mut loops = JoinSet::new();
     for request in requests.iter().cycle().take(connections as usize) {
@@ -167,15 +167,15 @@ async fn drive(
             repeat(&mut connection, &request, end).await
         });
     }
-    let mut times_us = Vec::new();
+    let mut times = Vec::new();
     while let Some(ended) = loops.join_next().await {
-        times_us.extend(ended??);
+        times.extend(ended??);
     }
-    Ok(times_us)
+    Ok(times)
 }
 
-async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io::Result<Vec<u32>> {
-    let mut times_us = Vec::new();
+async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io::Result<Vec<Duration>> {
+    let mut times = Vec::new();
     let mut began = clock::now();
     while began < end {
         let answer = connection.exchange(request).await?;
@@ -183,10 +183,10 @@ async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io
             return Err(io::Error::other(String::from_utf8_lossy(answer)));
         }
         let now = clock::now();
-        times_us.push(u32::try_from(now.duration_since(began).as_micros()).unwrap_or(u32::MAX));
+        times.push(now.duration_since(began));
         began = now;
     }
-    Ok(times_us)
+    Ok(times)
 }
 
 /// Whether an answer begins as every success does.

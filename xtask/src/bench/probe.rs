@@ -32,18 +32,18 @@ pub(super) async fn during<T>(
     Ok((done?, Latency::of(writes.await??)))
 }
 
-async fn write_until(server: Arc<Server>, label: &str, stop: Arc<AtomicBool>) -> io::Result<Vec<u32>> {
+async fn write_until(server: Arc<Server>, label: &str, stop: Arc<AtomicBool>) -> io::Result<Vec<Duration>> {
     let mut connection = Connection::open(server.address).await?;
-    let mut times_us = Vec::new();
+    let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let account = json!({ "UserID": format!("{label}{}", times_us.len()) });
+        let account = json!({ "UserID": format!("{label}{}", times.len()) });
         let began = clock::now();
         server
             .call(&mut connection, "im_open_login_svc/account_import", &account)
             .await?;
-        times_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+        times.push(began.elapsed());
     }
-    Ok(times_us)
+    Ok(times)
 }
 
 /// Nothing that goes on for a while.

@@ -13,14 +13,14 @@ use nix::unistd::Pid;
 use tokio::signal::unix::{SignalKind, signal};
 
 static RUNNING: Mutex<Running> = Mutex::new(Running {
-    stopped: false,
+    stopped_by: None,
     processes: BTreeSet::new(),
 });
 
 /// What is killed on a signal.
 struct Running {
-    /// Nothing is started any more.
-    stopped: bool,
+    /// The signal after which nothing is started any more.
+    stopped_by: Option<&'static str>,
     processes: BTreeSet<u32>,
 }
 
@@ -30,10 +30,20 @@ fn running() -> MutexGuard<'static, Running> {
 
 impl Running {
     fn check(&self) -> io::Result<()> {
-        if self.stopped {
-            Err(io::Error::new(io::ErrorKind::Interrupted, "stopped by a signal"))
-        } else {
-            Ok(())
+        match self.stopped_by {
+            Some(signal) => Err(io::Error::new(
+                io::ErrorKind::Interrupted,
+                format!("stopped by {signal}"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn stop(&mut self, signal: &'static str) {
+        self.stopped_by = Some(signal);
+        for process in self.processes.iter().filter_map(|&id| pid(id)) {
+            // One that has ended is not yet waited for, so its number is no other's.
+            let _ = kill(process, Signal::SIGKILL);
         }
     }
 }
@@ -45,28 +55,19 @@ pub(super) fn check() -> io::Result<()> {
 
 /// Kills all processes on the signals that ask a program to end.
 pub(super) fn stop_on_signals() -> io::Result<()> {
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
+    for (name, kind) in [
+        ("SIGINT", SignalKind::interrupt()),
+        ("SIGTERM", SignalKind::terminate()),
+        ("SIGHUP", SignalKind::hangup()),
     ] {
         let mut asked = signal(kind)?;
         tokio::spawn(async move {
             if asked.recv().await.is_some() {
-                stop();
+                running().stop(name);
             }
         });
     }
     Ok(())
-}
-
-fn stop() {
-    let mut running = running();
-    running.stopped = true;
-    for process in running.processes.iter().filter_map(|&id| pid(id)) {
-        // One that has ended is not yet waited for, so its number is no other's.
-        let _ = kill(process, Signal::SIGKILL);
-    }
 }
 
 fn pid(id: u32) -> Option<Pid> {

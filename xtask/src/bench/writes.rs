@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::figures::Report;
 use super::server::Server;
-use super::stats::Latency;
+use super::stats::{Latency, ms};
 use super::{Bench, community, fill, probe, progress};
 
 pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
@@ -24,7 +24,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let ((answered, cleared), clearing) = probe::during(&server, "dissolve", dissolve).await?;
     let what_is_cleared = format!(
         "{members} members of a dissolved group are removed (answered in {:.1} ms, done in {:.1} s)",
-        answered.as_secs_f64() * 1000.0,
+        ms(answered),
         cleared.as_secs_f64()
     );
     let rows = [
@@ -39,12 +39,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
 }
 
 fn row((meanwhile, latency): (String, Latency)) -> Vec<String> {
-    let ms = |us: u32| format!("{:.1}", f64::from(us) / 1000.0);
-    let Latency {
-        count,
-        p50_us,
-        p99_us,
-        max_us,
-    } = latency;
-    vec![meanwhile, count.to_string(), ms(p50_us), ms(p99_us), ms(max_us)]
+    let Latency { count, p50, p99, max } = latency;
+    let [p50, p99, max] = [p50, p99, max].map(|time| format!("{:.1}", ms(time)));
+    vec![meanwhile, count.to_string(), p50, p99, max]
 }
