@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,10 +42,15 @@ impl Running {
 
     fn stop(&mut self, signal: &'static str) {
         self.stopped_by = Some(signal);
-        for process in self.processes.iter().filter_map(|&id| pid(id)) {
-            // One that has ended is not yet waited for, so its number is no other's.
-            let _ = kill(process, Signal::SIGKILL);
-        }
+        self.processes.iter().for_each(|&id| kill_group(id));
+    }
+}
+
+/// Kills a process that is not yet waited for, so that its number is no other's, and what it has started.
+fn kill_group(id: u32) {
+    if let Some(group) = pid(id) {
+        // It fails when all have ended.
+        let _ = killpg(group, Signal::SIGKILL);
     }
 }
 
@@ -74,7 +80,7 @@ fn pid(id: u32) -> Option<Pid> {
     Some(Pid::from_raw(i32::try_from(id).ok()?))
 }
 
-/// A process that is killed when dropped.
+/// A process that is killed when dropped, with what it has started.
 #[derive(Debug)]
 pub(super) struct Killed(pub(super) Child);
 
@@ -84,6 +90,7 @@ impl Killed {
         let mut running = running();
         running.check()?;
         let child = command
+            .process_group(0)
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{command:?}: {error}")))?;
         running.processes.insert(child.id());
@@ -105,10 +112,10 @@ impl Killed {
 impl Drop for Killed {
     fn drop(&mut self) {
         let mut running = running();
-        running.processes.remove(&self.0.id());
-        // Both fail when it has ended already.
-        drop(self.0.kill());
-        drop(self.0.wait());
+        if running.processes.remove(&self.0.id()) {
+            kill_group(self.0.id());
+            drop(self.0.wait());
+        }
     }
 }
 
@@ -144,19 +151,37 @@ fn read(stream: Option<impl Read>) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
     use super::*;
 
     fn is_there(id: u32) -> bool {
-        kill(pid(id).unwrap(), None).is_ok()
+        // One that has ended may stay a zombie until init looks.
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     #[test]
-    fn a_process_ends_with_its_owner() {
-        let process = Killed::start(Command::new("sleep").arg("600")).unwrap();
-        let id = process.0.id();
-        assert!(is_there(id) && running().processes.contains(&id));
+    fn a_process_ends_with_its_owner_and_so_does_what_it_started() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "sleep 600 & echo $!; wait"])
+            .stdout(Stdio::piped());
+        let mut process = Killed::start(&mut command).unwrap();
+        let mut line = String::new();
+        BufReader::new(process.0.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let (id, started) = (process.0.id(), line.trim().parse().unwrap());
+        assert!(is_there(id) && is_there(started) && running().processes.contains(&id));
         drop(process);
         assert!(!is_there(id) && !running().processes.contains(&id));
+        // Its own parent is gone, so that nobody here waits for it.
+        let began = crate::clock::now();
+        while is_there(started) {
+            assert!(began.elapsed().as_secs() < 10, "{started} is still there");
+            thread::yield_now();
+        }
     }
 
     #[test]
