@@ -18,8 +18,8 @@ cargo xtask test [--rust-only]   build the server, run every test, end with `N p
 cargo xtask bench [--quick|--full] [PART...]
                                  measure the server end to end, beside what it is compared with; quick takes
                                  minutes and stops at 100,000 members, full (the default) goes to a million.
-                                 Parts: count, costs, storm, hold, import, restart, watch; and
-                                 instructions, which needs valgrind";
+                                 Parts: count, compare, latency, hold, login, heartbeat, storm, import, restart,
+                                 watch, writes; and instructions, which needs valgrind";
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
@@ -56,12 +56,10 @@ fn bench(workspace: &Workspace, parts: &[&str]) -> Result<(), String> {
         "--",
         "bench",
     ];
-    let ended = workspace.cargo(&[&args, parts].concat()).status();
-    match ended {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("the bench ended with {status}")),
-        Err(error) => Err(format!("cargo cannot be started: {error}")),
-    }
+    use std::os::unix::process::CommandExt;
+    // This process becomes the other, so that a signal to it reaches who has things to put back.
+    let error = workspace.cargo(&[&args, parts].concat()).exec();
+    Err(format!("cargo cannot be started: {error}"))
 }
 
 #[cfg(feature = "bench")]

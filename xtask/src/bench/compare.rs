@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::count::{COMMAND, milliseconds};
+use super::count::{self, COMMAND, milliseconds};
 use super::figures::{Goal, Report};
 use super::load::{CONNECTIONS, Target, alternate, start_and_ask};
-use super::server::{Killed, Server, output};
+use super::processes::{Killed, output};
 use super::{Bench, community, progress};
 use crate::workspace::Workspace;
 
@@ -21,17 +21,13 @@ const PROCESSES: [&str; 2] = ["1", "2"];
 /// Members of the set, as many as could be online.
 const ONLINE: usize = 1_000;
 
-pub(super) fn run(
-    bench: &Bench,
-    workspace: &Workspace,
-    server: &Server,
-    report: &mut Report,
-) -> io::Result<()> {
+pub(super) fn run(bench: &Bench, workspace: &Workspace, report: &mut Report) -> io::Result<()> {
     progress("counts beside Redis and fastify");
     if let Err(why) = install(workspace) {
         report.not_measured(WHAT, GOAL, " ×", &why);
         return Ok(());
     }
+    let server = count::server(bench)?;
     let (redis_process, redis, _folder) = start_redis()?;
     let group = community(bench.plan.members);
     fill(redis, &group)?;
@@ -114,7 +110,8 @@ fn start_redis() -> io::Result<(Killed, SocketAddr, TempDir)> {
     redis
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(folder.path());
-    let mut process = Killed(redis.stdout(Stdio::null()).spawn()?);
+    let mut process = Killed::start(redis.stdout(Stdio::null()))?;
+    // Ends at the latest with the process, which a signal ends too.
     while TcpStream::connect(address).is_err() {
         if let Some(status) = process.0.try_wait()? {
             return Err(io::Error::other(format!("redis-server ended with {status}")));

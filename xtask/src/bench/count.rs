@@ -1,6 +1,7 @@
-//! The count over REST: beside bare hyper, while logins churn; and whether it is flat.
+//! The count over REST beside bare hyper, while logins churn, and how soon a login shows.
 
 use std::io;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::figures::{Goal, Report};
 use super::load::{CONNECTIONS, Load, Target, alternate, start_bare};
 use super::server::{Folder, Server};
 use super::{Bench, progress};
+use crate::clock;
 
 /// The main command.
 pub(super) const COMMAND: &str = "million_group_open_http_svc/get_online_member_num";
@@ -19,7 +21,7 @@ pub(super) const CHURN_PER_S: u32 = 2_000;
 /// Sessions that stay.
 const STAY: usize = 100;
 /// Members of the small community.
-const FEW: usize = 100;
+pub(super) const FEW: usize = 100;
 
 /// A server with a large community and a small one.
 pub(super) fn server(bench: &Bench) -> io::Result<Server> {
@@ -44,7 +46,8 @@ pub(super) async fn answer(server: &Server, community: &str) -> io::Result<Strin
 }
 
 /// Counts beside bare hyper, with and without churn.
-pub(super) async fn run(bench: &Bench, server: &Server, report: &mut Report) -> io::Result<()> {
+pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
+    let server = &server(bench)?;
     let large = community(bench.plan.members);
     let mut rows = Vec::new();
     progress("counts beside bare hyper, and nothing else");
@@ -53,14 +56,18 @@ pub(super) async fn run(bench: &Bench, server: &Server, report: &mut Report) -> 
 
     progress("counts beside bare hyper, while 2,000 log in and out each second");
     let rounds_s = u32::try_from(bench.plan.rounds * 3).unwrap_or(1) * (bench.plan.round_s + 1);
+    let churn_s = rounds_s + 5;
     let plan = format!(
-        "--sessions {STAY} --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {} --ask-per-s 200",
-        rounds_s + 5
+        "--sessions {STAY} --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {churn_s} --ask-per-s 200"
     );
     let mut churn = Crowd::start(&bench.programs.crowd, &Against::Server(server, &large), &plan)?;
     churn.phase()?;
     churn.go_on()?;
+    let began = clock::now();
     let loaded = beside_bare(bench, server, &large).await?;
+    if began.elapsed() >= Duration::from_secs(churn_s.into()) {
+        return Err(io::Error::other("the churn ended before the rounds did"));
+    }
     let churned = churn.phase()?;
     churn.end()?;
     server.folder.audit()?;
@@ -196,46 +203,5 @@ fn freshness(
         row("nothing", alone),
     ];
     report.table("2,000 logins a second, and as many ends", &columns, &rows);
-    Ok(())
-}
-
-/// Whether a large community costs more than a small one.
-pub(super) fn latency(bench: &Bench, server: &Server, report: &mut Report) -> io::Result<()> {
-    progress("large and small communities");
-    let mut rows = Vec::new();
-    let mut flat = f64::NAN;
-    for connections in [1, CONNECTIONS] {
-        let target = |name, members| {
-            let body = json!({ "GroupId": community(members) });
-            let requests = server.requests(connections, COMMAND, &body)?;
-            Target::new(name, server.address, &requests, connections)
-        };
-        let (mut few, mut many) = (target("few", FEW)?, target("many", bench.plan.members)?);
-        alternate(&mut [&mut few, &mut many], bench.plan.rounds, bench.plan.round_s)?;
-        let ratio = many.ratio(&few, |load| load.p50_us);
-        flat = if connections == 1 {
-            ratio
-        } else {
-            f64::max(flat, ratio)
-        };
-        for (members, target) in [(FEW, &few), (bench.plan.members, &many)] {
-            rows.push(vec![
-                connections.to_string(),
-                members.to_string(),
-                milliseconds(target.load()),
-                format!("{:.0}", target.load().per_s),
-            ]);
-        }
-    }
-    let what = format!(
-        "latency at {} members against {FEW} (p50, the larger of both loads)",
-        bench.plan.members
-    );
-    report.figure(what, Goal::AtMost(1.05), " ×", flat, "");
-    report.table(
-        "communities of two sizes",
-        &["connections", "members", "p50, p99 ms", "requests/s"],
-        &rows,
-    );
     Ok(())
 }

@@ -8,7 +8,8 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::Value;
 
 use super::load::start_and_ask;
-use super::server::{Killed, Server};
+use super::processes::Killed;
+use super::server::Server;
 
 /// Where the programs are.
 #[derive(Clone, Debug)]
@@ -50,12 +51,11 @@ impl Crowd {
                 .args(["--server-pid", &pid.to_string()]),
         };
         // What it has to say of its progress is for people who run it by itself.
-        let spawned = command
+        command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut process = Killed(spawned);
+            .stderr(Stdio::null());
+        let mut process = Killed::start(&mut command)?;
         let (stdin, stdout) = (process.0.stdin.take(), process.0.stdout.take());
         let (Some(go_on), Some(stdout)) = (stdin, stdout) else {
             return Err(io::Error::other("both are piped"));
@@ -87,7 +87,7 @@ impl Crowd {
     /// Lets it end.
     pub(super) fn end(mut self) -> io::Result<()> {
         self.go_on()?;
-        let status = self.process.0.wait()?;
+        let status = self.process.wait()?;
         if status.success() {
             Ok(())
         } else {

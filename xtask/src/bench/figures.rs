@@ -121,7 +121,7 @@ impl Report {
         for (what, which) in machine {
             let _ = writeln!(text, "| {what} | {which} |");
         }
-        text.push_str("\n| figure | target | measured | | |\n|---|---|---|---|---|\n");
+        text.push_str("\n| figure | target | measured | verdict | |\n|---|---|---|---|---|\n");
         for figure in &self.figures {
             let _ = writeln!(text, "{}", figure.row());
         }

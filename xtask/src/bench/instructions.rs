@@ -12,7 +12,8 @@ use serde_json::json;
 use super::count::COMMAND;
 use super::crowd::{self, Against};
 use super::figures::Report;
-use super::server::{Folder, Server, output};
+use super::processes::output;
+use super::server::{Folder, Server};
 use super::{Bench, community, connection::Connection, fill, progress};
 
 /// Counts, and logins, of the shorter of two runs; the longer has twice as many, and what both have in

@@ -12,8 +12,8 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use super::server::Killed;
-use super::stats::{Latency, median};
+use super::processes::{Killed, output};
+use super::stats::{Latency, median, us};
 use crate::clock;
 
 /// Connections that are kept alive, each with one request under way.
@@ -59,15 +59,15 @@ impl Target {
     /// Has the load generator run once.
     fn round(&mut self, seconds: u32) -> io::Result<()> {
         let (connections, seconds) = (self.connections.to_string(), seconds.to_string());
-        let output = this_program()?
+        let mut generator = this_program()?;
+        generator
             .arg("load")
             .arg(self.address.to_string())
             .arg(self.requests.path())
-            .args([connections, seconds])
-            .stderr(Stdio::inherit())
-            .output()?;
-        let measured: Value = serde_json::from_slice(&output.stdout)
-            .map_err(|_| io::Error::other(format!("{}: an answer was wrong, or none came", self.name)))?;
+            .args([connections, seconds]);
+        let said =
+            output(&mut generator).map_err(|error| io::Error::other(format!("{}: {error}", self.name)))?;
+        let measured: Value = serde_json::from_str(&said)?;
         let number = |name: &str| measured[name].as_f64().unwrap_or(f64::NAN);
         self.rounds.push(Load {
             per_s: number("per_s"),
@@ -115,7 +115,7 @@ pub(super) fn start_bare(layout: &str, body: &str) -> io::Result<(Killed, Socket
 
 /// Starts a program whose first line is the address, or the port, where it listens.
 pub(super) fn start_and_ask(program: &mut Command) -> io::Result<(Killed, SocketAddr)> {
-    let mut process = Killed(program.stdout(Stdio::piped()).spawn()?);
+    let mut process = Killed::start(program.stdout(Stdio::piped()))?;
     let mut line = String::new();
     if let Some(stdout) = process.0.stdout.take() {
         BufReader::new(stdout).read_line(&mut line)?;
@@ -138,12 +138,12 @@ pub(crate) fn load(address: &str, requests: &str, connections: &str, seconds: &s
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let loaded =
         runtime.and_then(|runtime| runtime.block_on(drive(address, &requests, connections, seconds)));
-    let times_us = loaded.map_err(|error| format!("under load: {error}"))?;
-    let per_s = f64::from(u32::try_from(times_us.len()).unwrap_or(u32::MAX)) / f64::from(seconds);
-    let Latency { p50_us, p99_us, .. } = Latency::of(times_us);
+    let times = loaded.map_err(|error| format!("under load: {error}"))?;
+    let per_s = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX)) / f64::from(seconds);
+    let Latency { p50, p99, .. } = Latency::of(times);
     println!(
         "{}",
-        json!({ "per_s": per_s, "p50_us": p50_us, "p99_us": p99_us })
+        json!({ "per_s": per_s, "p50_us": us(p50), "p99_us": us(p99) })
     );
     Ok(())
 }
@@ -154,7 +154,7 @@ async fn drive(
     requests: &[String],
     connections: u32,
     seconds: u32,
-) -> io::Result<Vec<u32>> {
+) -> io::Result<Vec<Duration>> {
     let all_connected = Arc::new(Barrier::new(connections as usize));
     let mut loops = JoinSet::new();
     for request in requests.iter().cycle().take(connections as usize) {
@@ -167,15 +167,15 @@ async fn drive(
             repeat(&mut connection, &request, end).await
         });
     }
-    let mut times_us = Vec::new();
+    let mut times = Vec::new();
     while let Some(ended) = loops.join_next().await {
-        times_us.extend(ended??);
+        times.extend(ended??);
     }
-    Ok(times_us)
+    Ok(times)
 }
 
-async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io::Result<Vec<u32>> {
-    let mut times_us = Vec::new();
+async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io::Result<Vec<Duration>> {
+    let mut times = Vec::new();
     let mut began = clock::now();
     while began < end {
         let answer = connection.exchange(request).await?;
@@ -183,10 +183,10 @@ async fn repeat(connection: &mut Connection, request: &[u8], end: Instant) -> io
             return Err(io::Error::other(String::from_utf8_lossy(answer)));
         }
         let now = clock::now();
-        times_us.push(u32::try_from(now.duration_since(began).as_micros()).unwrap_or(u32::MAX));
+        times.push(now.duration_since(began));
         began = now;
     }
-    Ok(times_us)
+    Ok(times)
 }
 
 /// Whether an answer begins as every success does.

@@ -13,6 +13,7 @@ pub(super) fn describe(workspace: &Workspace) -> Vec<(&'static str, String)> {
     vec![
         ("CPU", cpu().unwrap_or_else(unknown)),
         ("cores", cores),
+        ("memory", memory().unwrap_or_else(unknown)),
         (
             "kernel",
             file("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
@@ -41,6 +42,13 @@ fn cpu() -> Option<String> {
     let info = file("/proc/cpuinfo")?;
     let model = info.lines().find_map(|line| line.strip_prefix("model name"))?;
     Some(model.trim_start_matches([' ', '\t', ':']).to_owned())
+}
+
+fn memory() -> Option<String> {
+    let info = file("/proc/meminfo")?;
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("{} MiB", kib / 1024))
 }
 
 fn file(path: &str) -> Option<String> {

@@ -9,12 +9,15 @@ use rusqlite::{Connection as Database, OpenFlags};
 use serde_json::json;
 
 use super::connection::Connection;
+use super::processes;
 use super::server::Server;
 use super::stats::Latency;
 use crate::clock;
 
 /// How often it is looked whether the server is done.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long what a dissolved group left behind may take to go.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Imports one new account after the other while `work` goes on, and times each.
 pub(super) async fn during<T>(
@@ -29,18 +32,18 @@ pub(super) async fn during<T>(
     Ok((done?, Latency::of(writes.await??)))
 }
 
-async fn write_until(server: Arc<Server>, label: &str, stop: Arc<AtomicBool>) -> io::Result<Vec<u32>> {
+async fn write_until(server: Arc<Server>, label: &str, stop: Arc<AtomicBool>) -> io::Result<Vec<Duration>> {
     let mut connection = Connection::open(server.address).await?;
-    let mut times_us = Vec::new();
+    let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let account = json!({ "UserID": format!("{label}{}", times_us.len()) });
+        let account = json!({ "UserID": format!("{label}{}", times.len()) });
         let began = clock::now();
         server
             .call(&mut connection, "im_open_login_svc/account_import", &account)
             .await?;
-        times_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+        times.push(began.elapsed());
     }
-    Ok(times_us)
+    Ok(times)
 }
 
 /// Nothing that goes on for a while.
@@ -62,8 +65,9 @@ pub(super) async fn dissolve(server: &Server, group: &str) -> io::Result<(Durati
     let database = Database::open_with_flags(server.database(), OpenFlags::SQLITE_OPEN_READ_ONLY);
     let database = database.map_err(io::Error::other)?;
     let mut look = tokio::time::interval(LOOK_EVERY);
-    loop {
+    while began.elapsed() < PATIENCE {
         look.tick().await;
+        processes::check()?;
         let counted = database.query_row("SELECT count(*) FROM groups WHERE dissolved <> 0", [], |row| {
             row.get(0)
         });
@@ -72,4 +76,7 @@ pub(super) async fn dissolve(server: &Server, group: &str) -> io::Result<(Durati
             return Ok((answered, began.elapsed()));
         }
     }
+    Err(io::Error::other(format!(
+        "{group} is not cleared away within {PATIENCE:?}"
+    )))
 }

@@ -3,25 +3,14 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::connection::Connection;
-
-/// A process that is killed when dropped.
-#[derive(Debug)]
-pub(super) struct Killed(pub(super) Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // Both fail when it has ended already.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
+use super::processes::{Killed, output};
 
 /// Admins of the app: several, since a server remembers few UserSigs of each.
 const ADMINS: usize = 8;
@@ -148,15 +137,14 @@ impl Server {
             admin(0),
             folder.sign(&admin(0), 86_400)?
         );
-        let process = command
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(folder.dir.path())
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let mut process = Killed(process);
+            .stderr(Stdio::piped());
+        let mut process = Killed::start(&mut command)?;
         let log = process.0.stderr.take();
         let log = log.ok_or_else(|| io::Error::other("stderr is piped"))?;
         wait_until_ready(BufReader::new(log))?;
@@ -180,7 +168,7 @@ impl Server {
     /// Stops it the polite way, and gives back its folder.
     pub(super) fn stop(mut self) -> io::Result<Folder> {
         output(Command::new("kill").args(["-s", "TERM", &self.pid().to_string()]))?;
-        self.process.0.wait()?;
+        self.process.wait()?;
         Ok(self.folder)
     }
 
@@ -252,17 +240,4 @@ fn wait_until_ready(mut log: impl BufRead + Send + 'static) -> io::Result<()> {
     }
     thread::spawn(move || io::copy(&mut log, &mut io::sink()));
     Ok(())
-}
-
-/// What a program that must succeed prints.
-pub(super) fn output(command: &mut Command) -> io::Result<String> {
-    let output = command.output()?;
-    if output.status.success() {
-        return String::from_utf8(output.stdout).map_err(io::Error::other);
-    }
-    let (said, error) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    Err(io::Error::other(format!("{command:?}: {said}{error}")))
 }

@@ -1,5 +1,7 @@
 //! Medians and percentiles.
 
+use std::time::Duration;
+
 /// The middle of some numbers, the mean of the two in the middle for an even count.
 pub(super) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut sorted: Vec<_> = numbers.into_iter().collect();
@@ -15,27 +17,36 @@ pub(super) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Latency {
     pub(super) count: usize,
-    pub(super) p50_us: u32,
-    pub(super) p99_us: u32,
-    pub(super) max_us: u32,
+    pub(super) p50: Duration,
+    pub(super) p99: Duration,
+    pub(super) max: Duration,
 }
 
 impl Latency {
-    /// Of some times in microseconds.
-    pub(super) fn of(mut times_us: Vec<u32>) -> Self {
-        times_us.sort_unstable();
+    pub(super) fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
         // The smallest time that this share of all is not above.
         let at = |percent: usize| {
-            let rank = (times_us.len() * percent).div_ceil(100).max(1);
-            times_us.get(rank - 1).copied().unwrap_or(0)
+            let rank = (times.len() * percent).div_ceil(100).max(1);
+            times.get(rank - 1).copied().unwrap_or_default()
         };
         Self {
-            count: times_us.len(),
-            p50_us: at(50),
-            p99_us: at(99),
-            max_us: at(100),
+            count: times.len(),
+            p50: at(50),
+            p99: at(99),
+            max: at(100),
         }
     }
+}
+
+/// In microseconds, with all that there is behind the point.
+pub(super) fn us(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000_000.0
+}
+
+/// In milliseconds.
+pub(super) fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
 }
 
 #[cfg(test)]
@@ -51,15 +62,19 @@ mod tests {
 
     #[test]
     fn percentiles() {
-        let latency = Latency::of((1..=200).rev().collect());
-        assert_eq!((latency.p50_us, latency.p99_us, latency.max_us), (100, 198, 200));
+        let times = |us: &[u64]| us.iter().copied().map(Duration::from_micros).collect();
+        let [p50, p99, max] = [100, 198, 200].map(Duration::from_micros);
+        let descending: Vec<_> = (1..=200).rev().collect();
+        let count = 200;
+        assert_eq!(Latency::of(times(&descending)), Latency { count, p50, p99, max });
+        let [p50, p99, max] = [7; 3].map(Duration::from_micros);
         assert_eq!(
-            Latency::of(vec![7]),
+            Latency::of(times(&[7])),
             Latency {
                 count: 1,
-                p50_us: 7,
-                p99_us: 7,
-                max_us: 7
+                p50,
+                p99,
+                max
             }
         );
         assert_eq!(Latency::of(Vec::new()), Latency::default());

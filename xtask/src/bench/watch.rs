@@ -37,9 +37,9 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let (mut alone, mut watched, mut events) = (Vec::new(), Vec::new(), 0);
     for _ in 0..bench.plan.rounds.min(3) {
         alone.push(tokio::task::block_in_place(|| churn(bench, &server))?);
-        let watchers = watch(&server).await?;
+        let mut watchers = watch(&server).await?;
         watched.push(tokio::task::block_in_place(|| churn(bench, &server))?);
-        events += watchers.events.load(Ordering::Relaxed);
+        events += watchers.events()?;
     }
     server.folder.audit()?;
     let percent = median(watched.iter().zip(&alone).map(|(with, without)| with - without));
@@ -76,13 +76,30 @@ fn churn(bench: &Bench, server: &Server) -> io::Result<f64> {
 
 /// Streams that are read, until dropped.
 struct Watchers {
-    events: Arc<AtomicU64>,
-    _readers: JoinSet<()>,
+    /// Events that each has seen.
+    seen: Vec<Arc<AtomicU64>>,
+    readers: JoinSet<()>,
+}
+
+impl Watchers {
+    /// Events that were pushed. Fails when a stream has ended, or told no more than where it began.
+    fn events(&mut self) -> io::Result<u64> {
+        if self.readers.try_join_next().is_some() {
+            return Err(io::Error::other("a stream of counts has ended"));
+        }
+        let seen = self.seen.iter().map(|seen| seen.load(Ordering::Relaxed));
+        match seen.clone().min() {
+            Some(2..) => Ok(seen.sum()),
+            least => Err(io::Error::other(format!(
+                "a stream of counts told {least:?} events"
+            ))),
+        }
+    }
 }
 
 async fn watch(server: &Server) -> io::Result<Watchers> {
     let usersig = server.folder.sign(&admin(0), 86_400)?;
-    let (events, mut readers) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
+    let (mut seen, mut readers) = (Vec::new(), JoinSet::new());
     for number in 0..COMMUNITIES {
         let mut stream = TcpStream::connect(server.address).await?;
         let group = community(number).replace('@', "%40").replace('#', "%23");
@@ -99,19 +116,47 @@ async fn watch(server: &Server) -> io::Result<Watchers> {
         if !buffer[..len].starts_with(b"HTTP/1.1 200 ") {
             return Err(io::Error::other(String::from_utf8_lossy(&buffer[..len])));
         }
-        let events = Arc::clone(&events);
+        let mut events = Events::default();
+        let told = Arc::new(AtomicU64::new(events.read(&buffer[..len])));
+        seen.push(Arc::clone(&told));
         readers.spawn(async move {
             while let Ok(len @ 1..) = stream.read(&mut buffer).await {
-                let seen = buffer[..len]
-                    .windows(6)
-                    .filter(|window| window == b"event:")
-                    .count();
-                events.fetch_add(seen as u64, Ordering::Relaxed);
+                told.fetch_add(events.read(&buffer[..len]), Ordering::Relaxed);
             }
         });
     }
-    Ok(Watchers {
-        events,
-        _readers: readers,
-    })
+    Ok(Watchers { seen, readers })
+}
+
+/// Finds where events begin in a stream that arrives in pieces.
+#[derive(Debug, Default)]
+struct Events {
+    /// The end of the last piece, shorter than what is looked for.
+    last: Vec<u8>,
+}
+
+impl Events {
+    fn read(&mut self, piece: &[u8]) -> u64 {
+        const BEGIN: &[u8] = b"\nevent:";
+        self.last.extend_from_slice(piece);
+        let windows = self.last.windows(BEGIN.len());
+        let begun = windows.filter(|window| *window == BEGIN).count();
+        self.last.drain(..self.last.len().saturating_sub(BEGIN.len() - 1));
+        begun as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_counted_however_they_arrive() {
+        let stream = b"HTTP/1.1 200 OK\r\n\r\n20\r\nevent: counts\ndata: {}\n\n\r\n8\r\n: alive\n\r\n20\r\nevent: counts\n";
+        for size in 1..stream.len() {
+            let mut events = Events::default();
+            let seen: u64 = stream.chunks(size).map(|piece| events.read(piece)).sum();
+            assert_eq!(seen, 2, "in pieces of {size}");
+        }
+    }
 }
