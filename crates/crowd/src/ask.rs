@@ -29,7 +29,7 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    fn wrong(&self, what: &str) {
+    pub(crate) fn wrong(&self, what: &str) {
         if self.wrong.fetch_add(1, Ordering::Relaxed) < SHOWN_MAX {
             eprintln!("crowd: WRONG: {what}");
         }

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -53,7 +54,7 @@ async fn prepare(shared: &Shared, rest: &mut Rest) -> io::Result<()> {
 /// Comes and goes until dropped.
 pub(crate) async fn run(shared: Arc<Shared>, answers: Arc<Answers>, times: Arc<Times>) {
     if let Err(error) = probe(&shared, &answers, &times).await {
-        eprintln!("crowd: the probe ended: {error}");
+        answers.wrong(&format!("the probe ended: {error}"));
     }
 }
 
@@ -84,6 +85,8 @@ async fn probe(shared: &Shared, answers: &Answers, times: &Times) -> io::Result<
     }
 }
 
+/// The first answer that comes after an acknowledgement has to show it: later ones are only asked for to
+/// tell how much later it did.
 async fn until(
     rest: &mut Rest,
     question: &[u8],
@@ -92,11 +95,16 @@ async fn until(
     times: &Times,
 ) -> io::Result<()> {
     let began_us = clock::now_us();
-    for _ in 0..ANSWERS_MAX {
+    for asked in 0..ANSWERS_MAX {
+        answers.asked.fetch_add(1, Ordering::Relaxed);
         if rest.count(question).await? == must_be {
             times.record(clock::now_us() - began_us);
-            answers.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return Ok(());
+        }
+        if asked == 0 {
+            answers.wrong(&format!(
+                "what was acknowledged does not show: it is not {must_be} yet"
+            ));
         }
     }
     Err(io::Error::other(format!("the count does not become {must_be}")))

@@ -71,10 +71,13 @@ fn hold(bench: &Bench, held: Held) -> io::Result<(Value, Value)> {
     let count = sessions as usize;
     let _settings = Sysctls::for_sessions(count);
     let server = sessions::server(bench, count)?;
-    let plan = format!(
-        "--sessions {sessions} --heartbeat-s {heartbeat_s} --hold-s {}",
+    // The most are held for more than a whole round of heartbeats, the others for a part of one.
+    let hold_s = if sessions < bench.plan.held_goal {
+        bench.plan.hold_s.div_ceil(3)
+    } else {
         bench.plan.hold_s
-    );
+    };
+    let plan = format!("--sessions {sessions} --heartbeat-s {heartbeat_s} --hold-s {hold_s}");
     let against = Against::Server(&server, &community(count));
     let mut crowd = Crowd::start(&bench.programs.crowd, &against, &plan)?;
     let came = crowd.phase()?;

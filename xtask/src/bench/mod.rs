@@ -63,7 +63,7 @@ struct Plan {
     held: &'static [Held],
     /// Sessions that have to be held.
     held_goal: u32,
-    /// How long they are held.
+    /// How long the most of them are held.
     hold_s: u32,
     storm_sessions: usize,
     /// Accounts of a full house, each in ten communities.

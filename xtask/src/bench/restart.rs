@@ -3,6 +3,9 @@
 use std::io;
 use std::time::Instant;
 
+use serde_json::json;
+
+use super::connection::Connection;
 use super::count::{self, COMMAND};
 use super::figures::{Goal, Report};
 use super::fill;
@@ -12,6 +15,8 @@ use crate::clock;
 
 /// Communities that every account of a full house is in.
 const COMMUNITIES: usize = 10;
+/// Calls that write before the server is killed.
+const WRITES: usize = 100;
 
 /// How long a full house takes from the start of the process to the first right answer.
 pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
@@ -27,9 +32,17 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
         (0..accounts).map(move |number| format!("{},{}", community(group), fill::user(number)))
     });
     let per_s = folder.import("members", "GroupId,Member_Account", rows)?;
-    let (server, stopped_ms) = first_answer(folder).await?;
-    // The next one finds what a crash leaves behind.
-    let (server, killed_ms) = first_answer(server.kill()).await?;
+    let (server, stopped_ms) = first_answer(folder, accounts).await?;
+    // The next one finds what a crash leaves behind: a log that was not moved into the database.
+    let mut connection = Connection::open(server.address).await?;
+    for first in 0..WRITES {
+        let users: Vec<_> = (0..100).map(|number| format!("late{first}_{number}")).collect();
+        let body = json!({ "Accounts": users });
+        server
+            .call(&mut connection, "im_open_login_svc/multiaccount_import", &body)
+            .await?;
+    }
+    let (server, killed_ms) = first_answer(server.kill(), accounts).await?;
     drop(server);
     let what = format!(
         "restart with {accounts} accounts and {} memberships, to the first right answer",
@@ -46,15 +59,23 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-async fn first_answer(folder: Folder) -> io::Result<(Server, f64)> {
+async fn first_answer(folder: Folder, accounts: usize) -> io::Result<(Server, f64)> {
     let began: Instant = clock::now();
     let server = Server::on(folder, &[])?;
     let answer = count::answer(&server, &community(0)).await?;
     let ms = began.elapsed().as_secs_f64() * 1000.0;
-    // Nobody has come back yet, so nobody is online.
-    if answer.ends_with(r#""OnlineMemberNum":0}"#) {
+    // Nobody has come back yet, so nobody is online; but all are members.
+    let mut connection = Connection::open(server.address).await?;
+    let body = json!({ "GroupIdList": [community(0)] });
+    let info = server
+        .call(&mut connection, "group_open_http_svc/get_group_info", &body)
+        .await?;
+    let members = info["GroupInfo"][0]["MemberNum"].as_u64();
+    if answer.ends_with(r#""OnlineMemberNum":0}"#) && members == Some(accounts as u64) {
         Ok((server, ms))
     } else {
-        Err(io::Error::other(format!("{COMMAND}: {answer}")))
+        Err(io::Error::other(format!(
+            "{COMMAND}: {answer}, and {members:?} members"
+        )))
     }
 }

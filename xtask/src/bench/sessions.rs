@@ -25,9 +25,11 @@ pub(super) fn server(bench: &Bench, members: usize) -> io::Result<Server> {
     folder.import("groups", "GroupId,Type,Name", [line].into_iter())?;
     let lines = (0..members).map(|number| format!("{group},{}", user(number)));
     folder.import("members", "GroupId,Member_Account", lines)?;
+    // As they are by default, where one table of open files has room for all.
+    let own_files = if members > PER_WORKER { "true" } else { "false" };
     let settings = [
         ("HEADCOUNT_WORKERS__THREADS", &*threads(members).to_string()),
-        ("HEADCOUNT_WORKERS__OWN_FILES", "true"),
+        ("HEADCOUNT_WORKERS__OWN_FILES", own_files),
         // Longer than the 60 s between two heartbeats of the crowd.
         ("HEADCOUNT_HEARTBEAT__WEB_TIMEOUT_S", "150"),
     ];
