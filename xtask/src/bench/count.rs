@@ -58,7 +58,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
     let rounds_s = u32::try_from(bench.plan.rounds * 3).unwrap_or(1) * (bench.plan.round_s + 1);
     let churn_s = rounds_s + 5;
     let plan = format!(
-        "--sessions {STAY} --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {churn_s} --ask-per-s 200"
+        "--sessions {STAY} --heartbeat-s 10 --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {churn_s} --ask-per-s 200"
     );
     let mut churn = Crowd::start(&bench.programs.crowd, &Against::Server(server, &large), &plan)?;
     churn.phase()?;
@@ -155,7 +155,7 @@ fn freshness(
 ) -> io::Result<()> {
     progress("how soon a login shows, while 2,000 log in and out each second");
     let plan = format!(
-        "--sessions {STAY} --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {} --ask-per-s 200",
+        "--sessions {STAY} --heartbeat-s 10 --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {} --ask-per-s 200",
         bench.plan.churn_s
     );
     let phases = crowd::run(

@@ -60,7 +60,7 @@ pub(super) async fn run(bench: &Bench, report: &mut Report) -> io::Result<()> {
 /// Lets logins churn, and tells the server's CPU time in percent of a core.
 fn churn(bench: &Bench, server: &Server) -> io::Result<f64> {
     let plan = format!(
-        "--sessions 1 --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {} --churn-sessions {}",
+        "--sessions 1 --heartbeat-s 10 --hold-s 0 --churn-per-s {CHURN_PER_S} --churn-s {} --churn-sessions {}",
         bench.plan.churn_s,
         ACCOUNTS - 1
     );
