@@ -63,6 +63,28 @@ impl Gateway {
         }
     }
 
+    /// Whether anything has come that was not read.
+    pub(crate) fn was_told(&self) -> bool {
+        let told = |stream: &TcpStream| {
+            stream.set_nonblocking(true)?;
+            let told = stream.peek(&mut [0]);
+            stream.set_nonblocking(false)?;
+            told
+        };
+        match told(&self.stream) {
+            Ok(len) => len > 0,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Ends the connection by a reset, as systems do when it is closed with something unread.
+    pub(crate) fn reset(mut self, app: &App) {
+        self.say(Messages::new(app.sdkappid, "").heartbeat());
+        let unread = self.stream.peek(&mut [0]).expect("an answer comes");
+        assert!(unread > 0, "the connection ended");
+    }
+
     fn read_more(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 4 << 10];
         let len = self.stream.read(&mut buffer)?;

@@ -16,6 +16,11 @@ use crate::text;
 const OPEN_FILES: u32 = 250;
 /// More than that, and few enough for eight tables however they are spread.
 const SESSIONS: usize = 500;
+/// Sessions that one table has room for, where two workers share it: of its files, 82 are the server's,
+/// and one is for REST.
+const FIT: usize = 167;
+/// How often anything is looked at before it counts as something that never happens.
+const LOOKS_MAX: usize = 200_000;
 const GROUP: &str = "@TGS#_many";
 
 /// Starts a server where no more than so many files may be open at once in a table.
@@ -65,7 +70,11 @@ fn count(rest: &mut Connection) -> u64 {
 
 /// Waits until the count is what it must be: a close is acknowledged by nobody.
 fn until_count(rest: &mut Connection, online: u64) {
-    while count(rest) != online {}
+    until(|| count(rest) == online);
+}
+
+fn until(mut happened: impl FnMut() -> bool) {
+    assert!((0..LOOKS_MAX).any(|_| happened()), "it never happens");
 }
 
 fn come(address: SocketAddr, app: &App, users: std::ops::Range<usize>) -> Vec<Gateway> {
@@ -95,7 +104,9 @@ fn workers_with_files_of_their_own_hold_more_than_one_table() {
         450,
         "a logout that was answered is seen at once"
     );
-    clients.drain(..50);
+    clients.drain(..25);
+    until_count(&mut rest, 425);
+    clients.drain(..25).for_each(|client| client.reset(&app));
     until_count(&mut rest, 400);
 
     // What one thread tells the client of another, and what it reads and writes in the directory.
@@ -122,6 +133,33 @@ fn workers_with_files_of_their_own_hold_more_than_one_table() {
         assert_eq!(client.hear(), Err(1001), "clients are sent elsewhere");
     }
     assert_eq!(server.process.ended().code, Some(0));
+}
+
+#[test]
+fn without_them_one_table_is_all_there_is() {
+    let folder = TempDir::new().unwrap();
+    let app = create_app(folder.path(), &[]);
+    let server = start(&folder, &[("HEADCOUNT_WORKERS__THREADS", "2")]);
+    let mut rest = server.connect(&app);
+    fill(&mut rest);
+    let come = |number| {
+        let mut client = Gateway::open(server.listen);
+        client.say(&login(&app, &user(number)));
+        client
+    };
+    let clients: Vec<_> = (0..SESSIONS).map(come).collect();
+    until_count(&mut rest, FIT as u64);
+    let (held, waiting): (Vec<_>, Vec<_>) = clients.into_iter().partition(Gateway::was_told);
+    assert_eq!(held.len(), FIT, "the others are not even greeted");
+    // Whoever leaves makes room for one that waits.
+    drop(held);
+    let greeted = || waiting.iter().filter(|client| client.was_told()).count();
+    until(|| greeted() == FIT);
+    until_count(&mut rest, FIT as u64);
+    assert_eq!(greeted(), FIT);
+    let audit = headcount(&["audit", "--data-dir", text(folder.path())]);
+    assert_eq!(audit.code, Some(0), "{audit:?}");
+    assert_eq!(server.stop().code, Some(0));
 }
 
 #[test]
