@@ -71,6 +71,18 @@ impl Session {
 
     /// Says something and waits for an answer that tells success.
     pub(crate) async fn ask(&mut self, frame: &[u8]) -> Result<(), Failed> {
+        self.ask_for(frame, wire::is_ok).await
+    }
+
+    /// Wishes to join and waits for the answer; one who came back is a member already.
+    pub(crate) async fn join(&mut self, frame: &[u8]) -> Result<(), Failed> {
+        self.ask_for(frame, |message| {
+            wire::is_ok(message) || wire::is_member_already(message)
+        })
+        .await
+    }
+
+    async fn ask_for(&mut self, frame: &[u8], is_right: impl Fn(&[u8]) -> bool) -> Result<(), Failed> {
         self.stream.write_all(frame).await?;
         let mut arrived = Vec::with_capacity(512);
         loop {
@@ -78,7 +90,7 @@ impl Session {
             let Some(heard) = wire::heard(&arrived) else {
                 continue;
             };
-            if heard.is_message && wire::is_ok(heard.payload) {
+            if heard.is_message && is_right(heard.payload) {
                 return Ok(());
             }
             return Err(Failed::Refused(

@@ -76,6 +76,12 @@ pub fn is_ok(message: &[u8]) -> bool {
     contains(message, br#""ErrorCode":0"#)
 }
 
+/// Whether a message says that the user is a member of the group already.
+#[must_use]
+pub fn is_member_already(message: &[u8]) -> bool {
+    contains(message, br#""ErrorCode":10013"#)
+}
+
 fn contains(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window == what)
 }

@@ -210,7 +210,7 @@ impl Worker {
         if let Some(login) = login {
             session.ask(login).await?;
             if args.join {
-                session.ask(messages.join()).await?;
+                session.join(messages.join()).await?;
             }
         }
         Ok(session)

@@ -101,6 +101,16 @@ fn right_counts_are_found_right() {
 }
 
 #[test]
+fn those_who_join_come_back_as_members() {
+    let stub = Stub::start(0);
+    let plan = COUNTED.split_whitespace().chain(["--join"]).collect::<Vec<_>>();
+    let output = crowd(&stub.address, &plan);
+    assert!(output.status.success(), "{output:?}");
+    let (_, report) = lines(&output);
+    assert_eq!((&report["wrong"], &report["refused"]), (&0.into(), &0.into()));
+}
+
+#[test]
 fn a_count_that_is_off_by_one_is_found() {
     for error in [1, -1] {
         let stub = Stub::start(error);

@@ -1,9 +1,10 @@
 //! A server of few words whose count is right, or wrong by a fixed number.
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Its threads end with the test's process, or with their connections.
@@ -16,6 +17,7 @@ struct Counts {
     error: i64,
     crowd: AtomicI64,
     probe: AtomicI64,
+    members: Mutex<HashSet<String>>,
 }
 
 impl Counts {
@@ -69,9 +71,16 @@ fn serve(mut stream: TcpStream, counts: &Counts) -> io::Result<()> {
 
 /// `online` is whether the session is the probe's, while it is logged in.
 fn gateway(stream: &mut TcpStream, counts: &Counts, online: &mut Option<bool>) -> io::Result<()> {
+    let mut user = String::new();
     loop {
         let message = message(stream)?;
+        let mut code = 0;
         if message.contains("wslogin") {
+            let identifier = message.split(r#""identifier":""#).nth(1);
+            let name = identifier
+                .and_then(|rest| rest.split('"').next())
+                .unwrap_or_default();
+            name.clone_into(&mut user);
             let probe = message.contains("crowd_probe");
             counts.of(probe).fetch_add(1, Ordering::SeqCst);
             *online = Some(probe);
@@ -79,10 +88,18 @@ fn gateway(stream: &mut TcpStream, counts: &Counts, online: &mut Option<bool>) -
             && let Some(probe) = online.take()
         {
             counts.of(probe).fetch_sub(1, Ordering::SeqCst);
+        } else if message.contains("apply_join_group")
+            && !counts
+                .members
+                .lock()
+                .expect("nobody panicked")
+                .insert(user.clone())
+        {
+            code = 10_013;
         }
-        let answer = br#"{"head":{},"body":{"ErrorCode":0}}"#;
+        let answer = format!(r#"{{"head":{{}},"body":{{"ErrorCode":{code}}}}}"#);
         stream.write_all(&[0x82, u8::try_from(answer.len()).expect("it is short")])?;
-        stream.write_all(answer)?;
+        stream.write_all(answer.as_bytes())?;
     }
 }
 
