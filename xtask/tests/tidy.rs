@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "rusqlite", "hyper", "serde_json"],
     ),
     ("directory", &["core"], &["hyper", "http"]),
+    ("cluster", &["core", "presence"], &["rusqlite", "hyper", "http"]),
     (
         "service",
         &["core", "usersig", "presence", "directory"],

@@ -151,6 +151,19 @@ pub const LISTEN_BACKLOG: u32 = 4_096;
 /// Threads that hold connections.
 pub const WORKERS_MAX: usize = 256;
 
+/// How long a call of the relay may take.
+pub const RELAY_CALL_MS_MAX: u64 = 1_000;
+/// Bytes of an entry of a node's log, unless a single event has more.
+pub const RELAY_ENTRY_BYTES_MAX: usize = 64 << 10;
+/// Latest entries of a node's log that the relay keeps.
+pub const RELAY_LOG_ENTRIES_KEPT: usize = 2_000;
+/// Entries of one log that are read at once.
+pub const RELAY_READ_ENTRIES_MAX: usize = 100;
+/// How long the relay keeps a log that nobody appends to.
+pub const RELAY_LOG_MS_KEPT: u64 = 60_000;
+/// How long the relay keeps the roll when no node writes to it.
+pub const RELAY_ROLL_MS_KEPT: u64 = 3_600_000;
+
 /// Rows of a file that an import writes in one transaction. More of them touch each page of the database
 /// less often; fewer are lost work when it is stopped.
 pub const IMPORT_BATCH_ROWS: usize = 250_000;
