@@ -164,6 +164,40 @@ pub const RELAY_LOG_MS_KEPT: u64 = 60_000;
 /// How long the relay keeps the roll when no node writes to it.
 pub const RELAY_ROLL_MS_KEPT: u64 = 3_600_000;
 
+/// How often a node says what has happened on it, and hears what has happened elsewhere. With the way
+/// through the relay this is how late a count of another node's can be, and it must be well below a second.
+pub const RELAY_TICK_MS: u64 = 50;
+/// How often a node says that it lives.
+pub const RELAY_BEAT_MS: u64 = 250;
+/// What one look at the roll adds to a node's silence at most, however long ago the last look was.
+pub const RELAY_HEARD_MS_MAX: u64 = 500;
+/// How soon a node may say so again because it has something to ask or to confirm.
+pub const RELAY_BEAT_MS_MIN: u64 = 100;
+/// How long a node may be silent before its sessions no longer count, unless set.
+pub const RELAY_LEASE_MS_DEFAULT: u64 = 5_000;
+/// The shortest lease: below it a slow relay would look like a dead node.
+pub const RELAY_LEASE_MS_MIN: u64 = 2_500;
+/// The longest lease.
+pub const RELAY_LEASE_MS_MAX: u64 = 60_000;
+/// Leases after which a silent node's row is removed.
+pub const RELAY_STRIKE_LEASES: u64 = 20;
+/// How long entries that a node's row tells of may take to come before they are lost.
+pub const RELAY_GAP_MS: u64 = 1_000;
+/// Events that wait to be written into the log; beyond them the whole state is told instead.
+pub const RELAY_EVENTS_MAX: usize = 500_000;
+/// Entries that wait for the relay.
+pub const RELAY_UNSENT_ENTRIES_MAX: usize = 64;
+/// Bytes of entries that are appended at once, unless a single entry has more.
+pub const RELAY_APPEND_BYTES_MAX: usize = 1 << 20;
+/// Accounts whose sessions are told between two turns of others at the engine.
+pub const RELAY_TELL_ACCOUNTS_MAX: usize = 2_000;
+/// Sessions of a node that is gone that are dropped between two turns of others at the engine.
+pub const RELAY_DROP_SESSIONS_MAX: usize = 1_000;
+/// Latest changes of memberships that a node remembers for what others tell as of before them.
+pub const RELAY_CHANGES_MAX: usize = 1_000_000;
+/// How long it remembers them at least, for a node that has just come.
+pub const RELAY_CHANGES_MS_MIN: u64 = 10_000;
+
 /// Rows of a file that an import writes in one transaction. More of them touch each page of the database
 /// less often; fewer are lost work when it is stopped.
 pub const IMPORT_BATCH_ROWS: usize = 250_000;
@@ -197,6 +231,11 @@ const _: () = {
     // A stream that is read is never taken for a silent connection.
     assert!(STREAM_SILENCE_MS_MAX + STREAM_WRITE_MS_MAX < REQUEST_HEAD_MS_MAX);
     assert!(STREAM_INTERVAL_MS_MIN <= STREAM_INTERVAL_MS_DEFAULT);
+    // A node that lives is heard more than once within its lease, also when a call takes as long as it may.
+    assert!(2 * (RELAY_BEAT_MS + RELAY_CALL_MS_MAX / 4) <= RELAY_LEASE_MS_MIN);
+    assert!(RELAY_LEASE_MS_MIN <= RELAY_LEASE_MS_DEFAULT && RELAY_LEASE_MS_DEFAULT <= RELAY_LEASE_MS_MAX);
+    assert!(4 * RELAY_TICK_MS < 1_000);
+
     // A change of an app must be seen within a second.
     assert!(APP_REFRESH_MS < 1_000);
 };

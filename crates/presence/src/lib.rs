@@ -13,13 +13,26 @@
 //! the read, changes are noted in it in the order of their commits, and [`Presence::session_opened`]
 //! replays them over what was read. A change that the read already saw is replayed in vain, a change
 //! that it missed is not missed here, and for each group the last change wins.
+//!
+//! # Several nodes
+//!
+//! An engine [among others](Presence::among_nodes) holds the sessions of all nodes: those of its own, and
+//! those that the others [tell of](Event). An account counts once whatever the number of nodes it has
+//! sessions on, because it is one entry here; when a node ends, its sessions are taken out, and whoever has
+//! another one elsewhere has counted all the time. Each node follows the same commits, so the groups of an
+//! account, once told, need not be told again.
 
 mod headcount;
+mod journal;
 mod pending;
 mod presence;
+mod recent;
 mod session;
 
 pub use headcount::{Headcount, LatestChange, Numbers};
+pub use journal::{Event, SessionFacts, Taken};
 pub use pending::LoginTicket;
 pub use presence::{Cut, Presence};
-pub use session::{Arrival, Displaced, Displacement, NewSession, Opened, Refused, Session, SessionKey};
+pub use session::{
+    Arrival, Displaced, Displacement, NewSession, NodeNumber, Opened, Refused, Session, SessionKey,
+};

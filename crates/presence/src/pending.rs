@@ -23,7 +23,7 @@ impl LoginTicket {
     }
 }
 
-/// What happened to one account since the oldest of its pending logins began.
+/// What happened to one account since something was read or told of it.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     tickets: usize,
@@ -38,6 +38,16 @@ impl Record {
         match self.groups.iter_mut().find(|(known, _)| *known == group) {
             Some(entry) => entry.1 = member,
             None => self.groups.push((group, member)),
+        }
+    }
+
+    /// Notes a change of this account, or of any group.
+    pub(crate) fn follow(&mut self, change: &Change) {
+        match *change {
+            Change::Joined { group, .. } => self.note(group, true),
+            Change::Left { group, .. } | Change::Dissolved { group, .. } => self.note(group, false),
+            Change::AccountDeleted { .. } => self.deleted = true,
+            Change::UserSigsRevoked { at_s, .. } => self.revoked_at_s = self.revoked_at_s.max(Some(at_s)),
         }
     }
 
@@ -96,26 +106,16 @@ impl PendingLogins {
 
     pub(crate) fn note(&mut self, change: &Change) {
         match *change {
-            Change::Joined { account, group } => self.with(account, |record| record.note(group, true)),
-            Change::Left { account, group } => self.with(account, |record| record.note(group, false)),
+            Change::Joined { account, .. }
+            | Change::Left { account, .. }
+            | Change::AccountDeleted { account, .. }
+            | Change::UserSigsRevoked { account, .. } => {
+                if let Some(record) = self.records.get_mut(&account) {
+                    record.follow(change);
+                }
+            }
             // Few logins are pending at once, and each may have read the group as still alive.
-            Change::Dissolved { group, .. } => {
-                self.records
-                    .values_mut()
-                    .for_each(|record| record.note(group, false));
-            }
-            Change::AccountDeleted { account } => self.with(account, |record| record.deleted = true),
-            Change::UserSigsRevoked { account, at_s } => {
-                self.with(account, |record| {
-                    record.revoked_at_s = record.revoked_at_s.max(Some(at_s));
-                });
-            }
-        }
-    }
-
-    fn with(&mut self, account: AccountKey, note: impl FnOnce(&mut Record)) {
-        if let Some(record) = self.records.get_mut(&account) {
-            note(record);
+            Change::Dissolved { .. } => self.records.values_mut().for_each(|record| record.follow(change)),
         }
     }
 

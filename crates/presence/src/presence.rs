@@ -1,13 +1,20 @@
 //! The engine.
 
+mod elsewhere;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use headcount_core::{AccountKey, Change, GroupKey, MultiLogin, PlatformSet};
 
 use crate::headcount::{Headcount, LatestChange, Numbers, Stamps};
+use crate::journal::{Event, Journal};
 use crate::pending::{LoginTicket, PendingLogins};
-use crate::session::{Arrival, Displaced, NewSession, Opened, Refused, Session, SessionKey, displace};
+use crate::recent::Recent;
+use crate::session::{
+    Arrival, Arriving, Displaced, NewSession, NodeNumber, Opened, Refused, Session, SessionKey, admit,
+    displace,
+};
 
 /// Who is online, and how many of each group are. `H` is how the caller reaches a connection.
 #[derive(Debug)]
@@ -17,6 +24,17 @@ pub struct Presence<H> {
     counts: HashMap<GroupKey, Arc<Headcount>>,
     pending: PendingLogins,
     stamps: Stamps,
+    /// The commit whose changes were applied last, or are being applied.
+    position: u64,
+    /// What only an engine among several nodes has.
+    among: Option<Among>,
+}
+
+/// What an engine needs in order to count as one with those of other nodes.
+#[derive(Debug)]
+struct Among {
+    journal: Journal,
+    recent: Recent,
 }
 
 /// An account with at least one session.
@@ -28,6 +46,17 @@ struct Online<H> {
     platforms: PlatformSet,
     /// What the account counts in, sorted by group.
     places: Vec<Place>,
+    /// Which nodes hold the rooms among its places.
+    seats: Vec<Seat>,
+    /// The commit up to which its places were told by a node that was ahead of this one; 0 otherwise.
+    as_of: u64,
+}
+
+/// A room that a node holds for an account, for as long as the account has a session on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seat {
+    room: GroupKey,
+    node: NodeNumber,
 }
 
 /// One group that an online account counts in.
@@ -48,6 +77,8 @@ pub struct Cut {
     pub counts: Vec<(GroupKey, Numbers)>,
     /// Accounts present in rooms, which the directory does not know.
     pub rooms: Vec<(GroupKey, AccountKey)>,
+    /// Whether some account's groups were told by a node that was ahead of this one at the moment.
+    pub ahead: bool,
 }
 
 impl<H> Presence<H> {
@@ -60,6 +91,8 @@ impl<H> Presence<H> {
             counts: HashMap::new(),
             pending: PendingLogins::default(),
             stamps: Stamps::default(),
+            position: 0,
+            among: None,
         }
     }
 
@@ -112,14 +145,12 @@ impl<H> Presence<H> {
         self.login_aborted(ticket);
         admitted?;
         let places = groups.into_iter().map(|group| self.place_in(group)).collect();
-        let online = self.online.entry(account).or_insert_with(|| Online {
-            sessions: Vec::with_capacity(1),
-            platforms: PlatformSet::EMPTY,
-            places,
-        });
+        let key = new.key;
+        let online = self.online.entry(account).or_insert_with(|| Online::at(places));
         // Refused only in favour of sessions that are open, so nobody is left online without one.
         let (login_at_ms, displaced) = online.open(&self.rules, new)?;
         online.count(&mut self.stamps);
+        self.journal_opened(account, key, &displaced);
         Ok(Opened {
             first,
             login_at_ms,
@@ -136,34 +167,32 @@ impl<H> Presence<H> {
     /// Ends a session. `Some(true)` when its account went offline with it, `None` when the session had
     /// already ended.
     pub fn session_closed(&mut self, account: AccountKey, session: SessionKey) -> Option<bool> {
-        let online = self.online.get_mut(&account)?;
-        let at = online.sessions.iter().position(|open| open.key == session)?;
-        online.sessions.remove(at);
-        let last = online.sessions.is_empty();
-        online.count(&mut self.stamps);
-        if last {
-            self.online.remove(&account);
-        }
-        Some(last)
+        let is_it = |open: &Session<H>| open.key == session;
+        let is_open = self.sessions(account).iter().any(is_it);
+        is_open.then(|| {
+            drop(self.end_sessions(account, is_it));
+            !self.is_online(account)
+        })
     }
 
     /// Follows a committed change; the caller applies changes in the order of their commits.
     /// Returns the sessions that ended by it.
     pub fn apply(&mut self, change: &Change) -> Vec<Session<H>> {
         self.pending.note(change);
+        if let Some(among) = &mut self.among {
+            among.recent.note(self.position, change);
+        }
         match *change {
             Change::Joined { account, group } => self.join(account, group),
-            Change::Left { account, group } => {
-                self.leave(account, group, false);
-            }
+            Change::Left { account, group } => self.part(account, group),
             Change::Dissolved { group, .. } => {
                 // The sets of those online keep a dead place until they change; it counts nowhere.
                 if let Some(count) = self.counts.remove(&group) {
                     count.dissolve(&mut self.stamps);
                 }
             }
-            Change::AccountDeleted { account } => return self.end_sessions(account, |_| true),
-            Change::UserSigsRevoked { account, at_s } => {
+            Change::AccountDeleted { account, .. } => return self.end_sessions(account, |_| true),
+            Change::UserSigsRevoked { account, at_s, .. } => {
                 return self.end_sessions(account, |session| session.usersig_issued_at_s <= at_s);
             }
         }
@@ -171,10 +200,22 @@ impl<H> Presence<H> {
     }
 
     fn join(&mut self, account: AccountKey, group: GroupKey) {
-        if self.online.contains_key(&account) {
+        if self.follows(account) {
             let count = self.headcount(group);
             self.enter(account, count, false);
         }
+    }
+
+    fn part(&mut self, account: AccountKey, group: GroupKey) {
+        if self.follows(account) {
+            self.leave(account, group, false);
+        }
+    }
+
+    /// Whether the groups of an account are older than the commit that is being applied.
+    fn follows(&self, account: AccountKey) -> bool {
+        let online = self.online.get(&account);
+        online.is_some_and(|online| online.as_of == 0 || online.as_of < self.position)
     }
 
     fn enter(&mut self, account: AccountKey, count: Arc<Headcount>, room: bool) -> bool {
@@ -187,6 +228,8 @@ impl<H> Presence<H> {
         if online.places.len() == online.places.capacity() {
             // Before growing: forget the groups that were dissolved under this account.
             online.places.retain(Place::is_live);
+            let places = &online.places;
+            online.seats.retain(|seat| place_of(places, seat.room).is_ok());
         }
         count.moved(PlatformSet::EMPTY, online.platforms, &mut self.stamps);
         let at = online
@@ -221,18 +264,40 @@ impl<H> Presence<H> {
         if online.sessions.is_empty() {
             self.online.remove(&account);
         }
+        for session in &ended {
+            self.after_end(account, session.key);
+        }
         ended
     }
 
     /// An online account enters a room, which counts it until it leaves or goes offline. `false` when it
     /// was there already, is not online, or the room is gone.
     pub fn room_entered(&mut self, account: AccountKey, room: &Arc<Headcount>) -> bool {
-        !room.is_dissolved() && self.enter(account, Arc::clone(room), true)
+        if room.is_dissolved() || !self.enter(account, Arc::clone(room), true) {
+            return false;
+        }
+        self.take_seat(account, room.group(), NodeNumber::HERE);
+        self.note(|| Event::RoomEntered {
+            account,
+            room: room.group(),
+            asked: true,
+        });
+        true
     }
 
-    /// An account leaves a room. `false` when it was not there, or the room is gone.
+    /// An account leaves a room. `false` when it was not there, or the room is gone. It stays until other
+    /// nodes that hold the room for it have heard of this.
     pub fn room_left(&mut self, account: AccountKey, room: GroupKey) -> bool {
-        self.leave(account, room, true)
+        if !self.is_in_room(account, room) {
+            return false;
+        }
+        self.give_up_seats(account, |seat| seat.room == room && seat.node == NodeNumber::HERE);
+        self.note(|| Event::RoomLeft {
+            account,
+            room,
+            asked: true,
+        });
+        true
     }
 
     /// Whether an account is present in a room.
@@ -297,8 +362,13 @@ impl<H> Presence<H> {
                 .map(|(&group, count)| (group, count.numbers()))
                 .collect(),
             rooms: rooms.collect(),
+            ahead: self.online.values().any(|online| online.as_of > self.position),
         }
     }
+}
+
+fn place_of(places: &[Place], group: GroupKey) -> Result<usize, usize> {
+    places.binary_search_by_key(&group, |place| place.count.group())
 }
 
 impl Place {
@@ -309,9 +379,19 @@ impl Place {
 }
 
 impl<H> Online<H> {
+    /// Without a session yet.
+    fn at(places: Vec<Place>) -> Self {
+        Self {
+            sessions: Vec::with_capacity(1),
+            platforms: PlatformSet::EMPTY,
+            places,
+            seats: Vec::new(),
+            as_of: 0,
+        }
+    }
+
     fn place_of(&self, group: GroupKey) -> Result<usize, usize> {
-        self.places
-            .binary_search_by_key(&group, |place| place.count.group())
+        place_of(&self.places, group)
     }
 
     fn platforms_now(&self) -> PlatformSet {
@@ -338,30 +418,40 @@ impl<H> Online<H> {
             Arrival::Login { now_ms } => now_ms.max(after_newest_ms),
             Arrival::Return { login_at_ms } => login_at_ms,
         };
-        let displaced = displace(rules, &mut self.sessions, new.instance, new.platform, login_at_ms)?;
-        let at = self
-            .sessions
-            .partition_point(|session| session.login_at_ms <= login_at_ms);
+        let arriving = Arriving {
+            instance: new.instance,
+            platform: new.platform,
+            login_at_ms,
+            opened_at_ms: u64::MAX,
+        };
+        admit(rules, &self.sessions, arriving)?;
+        let displaced = displace(rules, &mut self.sessions, arriving);
         let NewSession {
             key,
             instance,
             platform,
+            opened_at_ms,
             usersig_issued_at_s,
             handle,
             ..
         } = new;
-        self.sessions.insert(
-            at,
-            Session {
-                key,
-                instance,
-                platform,
-                login_at_ms,
-                usersig_issued_at_s,
-                handle,
-            },
-        );
+        self.insert(Session {
+            key,
+            instance,
+            platform,
+            login_at_ms,
+            opened_at_ms,
+            usersig_issued_at_s,
+            handle,
+        });
         Ok((login_at_ms, displaced))
+    }
+
+    fn insert(&mut self, session: Session<H>) {
+        let at = self
+            .sessions
+            .partition_point(|open| open.login_at_ms <= session.login_at_ms);
+        self.sessions.insert(at, session);
     }
 }
 
@@ -388,6 +478,7 @@ mod tests {
             platform: Platform::Web,
             usersig_issued_at_s: 0,
             arrival: Arrival::Login { now_ms: 0 },
+            opened_at_ms: 0,
             handle: (),
         };
         let read = vec![GroupKey(7), GroupKey(3), GroupKey(5)];

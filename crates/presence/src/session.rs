@@ -2,9 +2,43 @@
 
 use headcount_core::{MultiLogin, Platform};
 
-/// A session's number, unique on its node.
+use crate::journal::SessionFacts;
+
+/// A node, as an engine numbers those it knows. 0 is the engine's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeNumber(pub u16);
+
+impl NodeNumber {
+    /// The engine's own node.
+    pub const HERE: Self = Self(0);
+}
+
+/// A session's number, unique in an engine. Those of its own node are below 2⁴⁸; above these bits stands
+/// the [`NodeNumber`] of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKey(pub u64);
+
+impl SessionKey {
+    const NUMBER_BITS: u32 = 48;
+
+    /// The key of a node's session; `number` is below 2⁴⁸.
+    #[must_use]
+    pub fn of(node: NodeNumber, number: u64) -> Self {
+        Self(u64::from(node.0) << Self::NUMBER_BITS | number & ((1 << Self::NUMBER_BITS) - 1))
+    }
+
+    /// The node that holds the session.
+    #[must_use]
+    pub fn node(self) -> NodeNumber {
+        NodeNumber((self.0 >> Self::NUMBER_BITS) as u16)
+    }
+
+    /// Its number on its node.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0 & ((1 << Self::NUMBER_BITS) - 1)
+    }
+}
 
 /// How a session begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +68,8 @@ pub struct NewSession<H> {
     pub usersig_issued_at_s: u64,
     /// A fresh login or a return.
     pub arrival: Arrival,
+    /// When the connection came, Unix milliseconds.
+    pub opened_at_ms: u64,
     /// The connection.
     pub handle: H,
 }
@@ -50,10 +86,25 @@ pub struct Session<H> {
     /// When the user logged in, Unix milliseconds. Sessions are ordered by it: a client that comes back
     /// after an outage does not displace one that logged in meanwhile.
     pub login_at_ms: u64,
+    /// When its connection came, Unix milliseconds by the clock of its node.
+    pub opened_at_ms: u64,
     /// When the UserSig it rests on was issued, Unix seconds.
     pub usersig_issued_at_s: u64,
     /// The connection.
     pub handle: H,
+}
+
+impl<H> Session<H> {
+    /// Whether this engine's own node holds it.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.key.node() == NodeNumber::HERE
+    }
+
+    /// Newer logins compare greater, also when two nodes let them in in the same millisecond.
+    fn seniority(&self) -> (u64, u32) {
+        (self.login_at_ms, self.instance)
+    }
 }
 
 /// Why a session had to go for a newer one.
@@ -98,53 +149,92 @@ pub enum Refused {
     NewerLogin,
 }
 
-/// Decides which of `sessions` end when a session opens; they are taken out of the list.
-///
-/// `Err` when the arriving one is a return and has itself been superseded.
+/// A session that is about to be among others, as far as the multi-device policy cares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arriving {
+    pub(crate) instance: u32,
+    pub(crate) platform: Platform,
+    pub(crate) login_at_ms: u64,
+    /// When its connection came, by its node's clock; `u64::MAX` is now.
+    pub(crate) opened_at_ms: u64,
+}
+
+impl From<&SessionFacts> for Arriving {
+    fn from(facts: &SessionFacts) -> Self {
+        Self {
+            instance: facts.instance,
+            platform: facts.platform,
+            login_at_ms: facts.login_at_ms,
+            opened_at_ms: facts.opened_at_ms,
+        }
+    }
+}
+
+/// `Err` when newer logins have taken the arriving one's place, which is then a return.
+pub(crate) fn admit<H>(
+    rules: &MultiLogin,
+    sessions: &[Session<H>],
+    arriving: Arriving,
+) -> Result<(), Refused> {
+    let is_newer =
+        |other: &&Session<H>| other.instance != arriving.instance && other.login_at_ms > arriving.login_at_ms;
+    let newer: Vec<_> = sessions
+        .iter()
+        .filter(is_newer)
+        .map(|other| other.platform)
+        .collect();
+    let conflicts = |&other: &Platform| rules.platforms_conflict(other, arriving.platform);
+    let alike = newer.iter().filter(|&&other| other == arriving.platform).count();
+    if newer.iter().any(conflicts) || alike >= rules.instances_max(arriving.platform) {
+        return Err(Refused::NewerLogin);
+    }
+    Ok(())
+}
+
+/// Takes the sessions of this node that do not go together with the arriving one out of the list. Those of
+/// other nodes are left: each node ends its own, by the same rules.
 pub(crate) fn displace<H>(
     rules: &MultiLogin,
     sessions: &mut Vec<Session<H>>,
-    instance: u32,
-    platform: Platform,
-    login_at_ms: u64,
-) -> Result<Vec<Displaced<H>>, Refused> {
-    let superseded_by = |other: &&Session<H>| other.instance != instance && other.login_at_ms > login_at_ms;
-    let newer: Vec<_> = sessions
+    arriving: Arriving,
+) -> Vec<Displaced<H>> {
+    let seniority = (arriving.login_at_ms, arriving.instance);
+    // Of the arriving one's platform, newest first: those beyond the places have to go.
+    let is_rival =
+        |other: &&Session<H>| other.platform == arriving.platform && other.instance != arriving.instance;
+    let mut rivals: Vec<_> = sessions
         .iter()
-        .filter(superseded_by)
-        .map(|other| other.platform)
+        .filter(is_rival)
+        .map(Session::seniority)
+        .chain([seniority])
         .collect();
-    let places = rules.instances_max(platform);
-    if newer
-        .iter()
-        .any(|&other| rules.platforms_conflict(other, platform))
-        || newer.iter().filter(|&&other| other == platform).count() >= places
-    {
-        return Err(Refused::NewerLogin);
-    }
-
-    let mut displaced = Vec::new();
-    let mut take = |sessions: &mut Vec<Session<H>>, at: usize, reason| {
-        displaced.push(Displaced {
-            session: sessions.remove(at),
-            reason,
-        });
+    rivals.sort_unstable_by(|a, b| b.cmp(a));
+    let last_to_stay = rivals.get(rules.instances_max(arriving.platform) - 1).copied();
+    let verdict = |session: &Session<H>| {
+        if !session.is_here() {
+            return None;
+        }
+        if session.instance == arriving.instance {
+            // Of two nodes the same client may have come back to this one last.
+            return (session.opened_at_ms <= arriving.opened_at_ms).then_some(Displacement::Reconnected);
+        }
+        if session.platform == arriving.platform {
+            let goes = last_to_stay.is_some_and(|last| session.seniority() < last);
+            return goes.then_some(Displacement::SamePlatform);
+        }
+        let conflicts = rules.platforms_conflict(session.platform, arriving.platform);
+        (conflicts && session.seniority() < seniority).then_some(Displacement::OtherPlatform)
     };
-    while let Some(at) = sessions.iter().position(|other| other.instance == instance) {
-        take(sessions, at, Displacement::Reconnected);
+    let mut displaced = Vec::new();
+    let mut at = 0;
+    while let Some(session) = sessions.get(at) {
+        match verdict(session) {
+            Some(reason) => displaced.push(Displaced {
+                session: sessions.remove(at),
+                reason,
+            }),
+            None => at += 1,
+        }
     }
-    while let Some(at) = sessions
-        .iter()
-        .position(|other| rules.platforms_conflict(other.platform, platform))
-    {
-        take(sessions, at, Displacement::OtherPlatform);
-    }
-    // The list is in the order of the logins, so the first of a platform is its oldest.
-    while sessions.iter().filter(|other| other.platform == platform).count() >= places {
-        let Some(at) = sessions.iter().position(|other| other.platform == platform) else {
-            break;
-        };
-        take(sessions, at, Displacement::SamePlatform);
-    }
-    Ok(displaced)
+    displaced
 }

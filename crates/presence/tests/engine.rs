@@ -67,6 +67,7 @@ fn open(
         platform: device.platform,
         usersig_issued_at_s: device.issued_at_s,
         arrival: device.arrival,
+        opened_at_ms: 0,
         handle: (),
     };
     engine.session_opened(ticket, new, read.to_vec())

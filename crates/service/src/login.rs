@@ -208,6 +208,7 @@ impl Service {
             platform: proven.platform,
             usersig_issued_at_s: proven.usersig_issued_at_s,
             arrival: proven.arrival,
+            opened_at_ms: self.clock.wall_ms(),
             handle: Arc::clone(&handle),
         };
         let opened = pending.open(new, groups).map_err(|refused| match refused {

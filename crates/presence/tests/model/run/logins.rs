@@ -120,6 +120,7 @@ impl Run {
             platform: live.platform,
             usersig_issued_at_s: live.usersig_issued_at_s,
             arrival,
+            opened_at_ms: self.wall_ms,
             handle: live.key.0,
         };
         if before.is_empty() {
