@@ -104,8 +104,8 @@ impl PendingLogins {
                     .values_mut()
                     .for_each(|record| record.note(group, false));
             }
-            Change::AccountDeleted { account } => self.with(account, |record| record.deleted = true),
-            Change::UserSigsRevoked { account, at_s } => {
+            Change::AccountDeleted { account, .. } => self.with(account, |record| record.deleted = true),
+            Change::UserSigsRevoked { account, at_s, .. } => {
                 self.with(account, |record| {
                     record.revoked_at_s = record.revoked_at_s.max(Some(at_s));
                 });

@@ -162,8 +162,8 @@ impl<H> Presence<H> {
                     count.dissolve(&mut self.stamps);
                 }
             }
-            Change::AccountDeleted { account } => return self.end_sessions(account, |_| true),
-            Change::UserSigsRevoked { account, at_s } => {
+            Change::AccountDeleted { account, .. } => return self.end_sessions(account, |_| true),
+            Change::UserSigsRevoked { account, at_s, .. } => {
                 return self.end_sessions(account, |session| session.usersig_issued_at_s <= at_s);
             }
         }
