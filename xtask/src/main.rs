@@ -4,6 +4,7 @@
 mod bench;
 mod client_suite;
 mod clock;
+mod postgres;
 mod step;
 mod tally;
 mod test;

@@ -2,17 +2,17 @@
 
 use std::process::ExitCode;
 
-use crate::client_suite;
 use crate::step::{self, say, step};
 use crate::tally::{self, Tally};
 use crate::workspace::Workspace;
+use crate::{client_suite, postgres};
 
 /// What is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Everything.
     All,
-    /// What needs nothing but Rust, for a quick answer.
+    /// What needs no Node and no browser, for a quick answer.
     RustOnly,
 }
 
@@ -35,6 +35,7 @@ fn run_all(workspace: &Workspace, scope: Scope) -> Tally {
         });
     }
     sum += step("the Rust tests: cargo test --workspace", || {
+        postgres::find(workspace)?;
         // Also after a failure all others are run.
         let args = ["test", "--workspace", "--all-features", "--no-fail-fast"];
         step::run_tests(&mut workspace.cargo(&args), tally::libtest)

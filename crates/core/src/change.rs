@@ -1,6 +1,6 @@
 //! What a commit of the directory means for who counts where.
 
-use crate::{AccountKey, GroupId, GroupKey, SdkAppId};
+use crate::{AccountKey, GroupId, GroupKey, SdkAppId, UserId};
 
 /// One durable change that presence has to follow, in the order of the commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +30,19 @@ pub enum Change {
     },
     /// An account is gone; its memberships were reported as [`Change::Left`] before.
     AccountDeleted {
+        /// The app it was in.
+        app: SdkAppId,
+        /// The UserID it had; a later account with another key may have it again.
+        user: UserId,
         /// Who.
         account: AccountKey,
     },
     /// The account's UserSigs issued up to this second are void.
     UserSigsRevoked {
+        /// The app it is in.
+        app: SdkAppId,
+        /// Its UserID.
+        user: UserId,
         /// Whose.
         account: AccountKey,
         /// The last second whose UserSigs are void, Unix time.

@@ -14,7 +14,11 @@ use crate::model::{
 /// Called on the store's own thread: it must not block and must not call the directory.
 pub trait CommitSink: Send + Sync + 'static {
     /// `changes` have just become durable and visible to readers.
-    fn committed(&self, changes: &[Change]);
+    ///
+    /// `position` is the number of the commit in a store that several servers share: each is one more
+    /// than the one before, for all servers alike. Such a store also says once, when it is opened and
+    /// with no changes, where it stands. In a store of one server it is always 0.
+    fn committed(&self, position: u64, changes: &[Change]);
 }
 
 /// Told whose groups a login is about to read.

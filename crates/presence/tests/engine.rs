@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headcount_core::{
-    AccountKey, Change, GroupId, GroupKey, MultiLogin, MultiLoginPolicy, Platform, SdkAppId,
+    AccountKey, Change, GroupId, GroupKey, MultiLogin, MultiLoginPolicy, Platform, SdkAppId, UserId,
 };
 use headcount_presence::{
     Arrival, Displacement, LoginTicket, NewSession, Opened, Presence, Refused, Session, SessionKey,
@@ -53,6 +53,23 @@ fn engine(policy: MultiLoginPolicy) -> Engine {
         policy,
         ..MultiLogin::default()
     })
+}
+
+fn ann_deleted() -> Change {
+    Change::AccountDeleted {
+        app: SdkAppId(1),
+        user: UserId::parse("ann").unwrap(),
+        account: ANN,
+    }
+}
+
+fn ann_revoked(at_s: u64) -> Change {
+    Change::UserSigsRevoked {
+        app: SdkAppId(1),
+        user: UserId::parse("ann").unwrap(),
+        account: ANN,
+        at_s,
+    }
 }
 
 fn open(
@@ -248,7 +265,7 @@ fn an_account_deleted_during_a_login_does_not_come_online() {
     let mut engine = engine(MultiLoginPolicy::Dual);
     let ticket = engine.login_started(ANN);
     engine.apply(&left(ANN, CLUB));
-    engine.apply(&Change::AccountDeleted { account: ANN });
+    engine.apply(&ann_deleted());
     let opened = open(&mut engine, ticket, device(1, Platform::Web, 1_000), &[CLUB]);
     assert_eq!(opened.unwrap_err(), Refused::AccountDeleted);
     assert!(!engine.is_online(ANN) && engine.no_login_pending());
@@ -260,7 +277,7 @@ fn a_deleted_account_goes_offline_everywhere() {
     let mut engine = engine(MultiLoginPolicy::Multi);
     login(&mut engine, ANN, device(1, Platform::Web, 1_000), &[]).unwrap();
     login(&mut engine, ANN, device(2, Platform::Mac, 1_000), &[]).unwrap();
-    let ended = engine.apply(&Change::AccountDeleted { account: ANN });
+    let ended = engine.apply(&ann_deleted());
     assert_eq!(keys(&ended), [1, 2]);
     assert_eq!(engine.online_accounts(), 0);
 }
@@ -272,7 +289,7 @@ fn usersigs_revoked_during_a_login_open_no_session() {
         let mut engine = engine(MultiLoginPolicy::Dual);
         let ticket = engine.login_started(ANN);
         for at_s in [100, 50] {
-            engine.apply(&Change::UserSigsRevoked { account: ANN, at_s });
+            engine.apply(&ann_revoked(at_s));
         }
         let device = Device {
             issued_at_s,
@@ -300,11 +317,10 @@ fn a_revocation_ends_the_sessions_that_rest_on_void_usersigs() {
         };
         login(&mut engine, ANN, device, &[CLUB]).unwrap();
     }
-    let revoke = |at_s| Change::UserSigsRevoked { account: ANN, at_s };
-    assert_eq!(keys(&engine.apply(&revoke(99))), []);
-    assert_eq!(keys(&engine.apply(&revoke(100))), [1]);
+    assert_eq!(keys(&engine.apply(&ann_revoked(99))), []);
+    assert_eq!(keys(&engine.apply(&ann_revoked(100))), [1]);
     assert_eq!(club.online(), 1);
-    assert_eq!(keys(&engine.apply(&revoke(101))), [2]);
+    assert_eq!(keys(&engine.apply(&ann_revoked(101))), [2]);
     assert_eq!(club.online(), 0);
 }
 

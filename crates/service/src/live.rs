@@ -64,7 +64,7 @@ impl fmt::Debug for Live {
 }
 
 impl CommitSink for Live {
-    fn committed(&self, changes: &[Change]) {
+    fn committed(&self, _position: u64, changes: &[Change]) {
         // First out of the catalog, so that a reader who looks a group up meanwhile cannot put a handle
         // back that the engine no longer feeds.
         for change in changes {

@@ -163,6 +163,8 @@ pub(super) async fn revoking_usersigs_never_moves_back(stage: Stage) {
         let facts = directory.login_facts(account).await.expect("facts").expect("a");
         assert_eq!(facts.account.usersigs_void_to_s, Some(stands));
         let told = Change::UserSigsRevoked {
+            app: APP,
+            user: user("a"),
             account,
             at_s: stands,
         };
@@ -186,7 +188,12 @@ pub(super) async fn deleting_accounts_ends_their_memberships(stage: Stage) {
         "which of them existed when asked"
     );
     let mut told = stage.sink.take();
-    assert_eq!(told.pop(), Some(Change::AccountDeleted { account: a }));
+    let deleted = Change::AccountDeleted {
+        app: APP,
+        user: user("a"),
+        account: a,
+    };
+    assert_eq!(told.pop(), Some(deleted));
     told.sort_by_key(|change| *change == left(joins, a));
     assert_eq!(told, [left(owned, a), left(joins, a)], "of living groups alone");
 

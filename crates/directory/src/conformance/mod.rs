@@ -31,7 +31,7 @@ pub trait Bench: Send + Sync + 'static {
 pub struct RecordingSink(Mutex<Vec<Change>>);
 
 impl CommitSink for RecordingSink {
-    fn committed(&self, changes: &[Change]) {
+    fn committed(&self, _position: u64, changes: &[Change]) {
         self.lock().extend_from_slice(changes);
     }
 }

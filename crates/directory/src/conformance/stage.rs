@@ -206,7 +206,7 @@ pub(super) fn replay(changes: &[Change]) -> BTreeSet<Seat> {
                 assert!(dissolved.insert(group), "dissolved twice: {change:?}");
                 seats.retain(|&(of, _)| of != group);
             }
-            Change::AccountDeleted { account } => {
+            Change::AccountDeleted { account, .. } => {
                 assert!(
                     !seats.iter().any(|&(_, of)| of == account),
                     "deleted before leaving: {change:?}"

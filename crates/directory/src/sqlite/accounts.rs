@@ -163,6 +163,8 @@ pub(crate) fn revoke_usersigs(
         )?
         .query_row(params![app.0, user.as_str(), integer(at_s)], |row| {
             Ok(Change::UserSigsRevoked {
+                app,
+                user: user.clone(),
                 account: get(row, 0)?,
                 at_s: row.get(1)?,
             })
@@ -185,14 +187,19 @@ pub(crate) fn delete(
         .map(|user| key(connection, app, user))
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut gone = BTreeSet::new();
-    for &account in keys.iter().flatten() {
-        if gone.insert(account) {
+    for (user, &key) in users.iter().zip(&keys) {
+        if let Some(account) = key
+            && gone.insert(account)
+        {
             delete_one(connection, account, changes)?;
+            let user = user.clone();
+            changes.push(Change::AccountDeleted { app, user, account });
         }
     }
     Ok(keys.iter().map(Option::is_some).collect())
 }
 
+/// Deletes one account and adds what it left.
 fn delete_one(
     connection: &Connection,
     account: AccountKey,
@@ -215,6 +222,5 @@ fn delete_one(
             .prepare_cached(statement)?
             .execute([account.stored()])?;
     }
-    changes.push(Change::AccountDeleted { account });
     Ok(())
 }

@@ -53,7 +53,11 @@ impl Naive {
                     at.owner = None;
                 }
             }
-            self.changes.push(Change::AccountDeleted { account });
+            self.changes.push(Change::AccountDeleted {
+                app,
+                user: user.clone(),
+                account,
+            });
         }
         existed
     }

@@ -6,7 +6,7 @@ mod logins;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use headcount_core::{AccountKey, Change, GroupId, GroupKey, MultiLogin, MultiLoginPolicy, SdkAppId};
+use headcount_core::{AccountKey, Change, GroupId, GroupKey, MultiLogin, MultiLoginPolicy, SdkAppId, UserId};
 use headcount_presence::{Headcount, Numbers, Presence, SessionKey};
 
 use crate::dice::Dice;
@@ -187,7 +187,12 @@ impl Run {
             Step::Revoke => {
                 let account = self.account();
                 let at_s = (self.wall_ms / 1000).saturating_sub(self.dice.below(3));
-                self.truth.commit(Change::UserSigsRevoked { account, at_s });
+                self.truth.commit(Change::UserSigsRevoked {
+                    app: SdkAppId(1),
+                    user: any_user(),
+                    account,
+                    at_s,
+                });
             }
             Step::DeleteAccount => self.delete_account(),
             Step::DissolveGroup => {
@@ -273,7 +278,11 @@ impl Run {
         for group in self.truth.memberships(account) {
             self.truth.commit(Change::Left { account, group });
         }
-        self.truth.commit(Change::AccountDeleted { account });
+        self.truth.commit(Change::AccountDeleted {
+            app: SdkAppId(1),
+            user: any_user(),
+            account,
+        });
     }
 
     fn dissolve(&mut self, group: GroupKey) {
@@ -302,7 +311,7 @@ impl Run {
         }
         let applied = self.engine.apply(&change);
         let account = match change {
-            Change::AccountDeleted { account } | Change::UserSigsRevoked { account, .. } => account,
+            Change::AccountDeleted { account, .. } | Change::UserSigsRevoked { account, .. } => account,
             _ => AccountKey(u64::MAX),
         };
         let mut applied: Vec<_> = applied.iter().map(|session| Live::of(account, session)).collect();
@@ -383,4 +392,9 @@ impl Run {
     fn saw(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
+}
+
+/// The engine goes by the account's key.
+fn any_user() -> UserId {
+    UserId::parse("any").expect("a valid UserID")
 }

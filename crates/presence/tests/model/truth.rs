@@ -238,8 +238,8 @@ impl Truth {
                 self.members.retain(|&(_, member_of)| member_of != group);
                 self.groups.retain(|&other| other != group);
             }
-            Change::AccountDeleted { account } => self.accounts.retain(|&other| other != account),
-            Change::UserSigsRevoked { account, at_s } => {
+            Change::AccountDeleted { account, .. } => self.accounts.retain(|&other| other != account),
+            Change::UserSigsRevoked { account, at_s, .. } => {
                 let last = self.revoked.entry(account).or_default();
                 *last = at_s.max(*last);
             }
@@ -262,11 +262,11 @@ impl Truth {
                 self.dissolved.insert(group);
                 Vec::new()
             }
-            Change::AccountDeleted { account } => {
+            Change::AccountDeleted { account, .. } => {
                 self.deleted.insert(account);
                 self.end(|live| live.account == account)
             }
-            Change::UserSigsRevoked { account, at_s } => {
+            Change::UserSigsRevoked { account, at_s, .. } => {
                 let last = self.void.entry(account).or_default();
                 *last = at_s.max(*last);
                 self.end(|live| live.account == account && live.usersig_issued_at_s <= at_s)

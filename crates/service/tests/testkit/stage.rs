@@ -129,7 +129,7 @@ impl Stage {
             let what = match change {
                 Change::Joined { account: who, .. } if *who == account => "joined",
                 Change::Left { account: who, .. } if *who == account => "left",
-                Change::AccountDeleted { account: who } if *who == account => "deleted",
+                Change::AccountDeleted { account: who, .. } if *who == account => "deleted",
                 Change::UserSigsRevoked { account: who, .. } if *who == account => "revoked",
                 Change::Dissolved { .. } => "dissolved",
                 _ => continue,
@@ -140,8 +140,8 @@ impl Stage {
 }
 
 impl CommitSink for Stage {
-    fn committed(&self, changes: &[Change]) {
-        self.live.committed(changes);
+    fn committed(&self, position: u64, changes: &[Change]) {
+        self.live.committed(position, changes);
         lock(&self.changes).extend_from_slice(changes);
         self.writes.send_modify(|writes| writes.committed += 1);
     }

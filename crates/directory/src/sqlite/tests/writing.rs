@@ -165,7 +165,8 @@ async fn a_command_that_fails_or_panics_leaves_its_neighbours_alone() {
     };
     let spoil = |db: &Connection, changes: &mut Vec<Change>| {
         let account = AccountKey(99);
-        changes.push(Change::AccountDeleted { account });
+        let (app, user) = (APP, user("user0"));
+        changes.push(Change::AccountDeleted { app, user, account });
         db.execute("DELETE FROM account", []).unwrap();
     };
     let first = add(&users[0]);
