@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["rusqlite", "sqlx"],
     ),
     ("crowd", &["usersig"], &["rusqlite", "hyper"]),
+    ("testbed", &[], &["tokio"]),
     ("xtask", &[], &[]),
 ];
 
