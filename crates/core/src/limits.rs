@@ -164,6 +164,25 @@ pub const RELAY_LOG_MS_KEPT: u64 = 60_000;
 /// How long the relay keeps the roll when no node writes to it.
 pub const RELAY_ROLL_MS_KEPT: u64 = 3_600_000;
 
+/// Bytes of entries that are appended to a log of Redis in one step, which others wait for; a larger entry
+/// has a step of its own.
+pub const RELAY_APPEND_BYTES_MAX: usize = 1 << 20;
+/// Entries that are appended to a log of Redis in one step.
+pub const RELAY_APPEND_ENTRIES_MAX: usize = 500;
+/// Bytes of entries that one read of all logs asks Redis for, unless single events have more. It must take
+/// less time than a call may.
+pub const RELAY_READ_BYTES_MAX: usize = 16 << 20;
+/// How long connecting to a Redis may take.
+pub const RELAY_CONNECT_MS_MAX: u64 = 500;
+/// How long connecting to all Redis servers of a Cluster, or to the one that Sentinels name, may take.
+pub const RELAY_OPEN_MS_MAX: u64 = 2_000;
+/// How often a call of a Redis Cluster that failed or went to the wrong server is made again.
+pub const RELAY_RETRIES_MAX: u32 = 3;
+/// The shortest time between two of them.
+pub const RELAY_RETRY_MS_MIN: u64 = 10;
+/// The longest time between two of them.
+pub const RELAY_RETRY_MS_MAX: u64 = 100;
+
 /// Rows of a file that an import writes in one transaction. More of them touch each page of the database
 /// less often; fewer are lost work when it is stopped.
 pub const IMPORT_BATCH_ROWS: usize = 250_000;
@@ -193,6 +212,11 @@ const _: () = {
     );
     // Groups that are imported at once fit into the writer's queue.
     assert!(IMPORT_GROUPS_AT_ONCE <= STORE_QUEUE_MAX);
+
+    // A single entry of the usual size fits into what is written or read at once.
+    assert!(RELAY_ENTRY_BYTES_MAX <= RELAY_APPEND_BYTES_MAX && RELAY_ENTRY_BYTES_MAX <= RELAY_READ_BYTES_MAX);
+    // A call that has to connect first has time left.
+    assert!(RELAY_CONNECT_MS_MAX < RELAY_CALL_MS_MAX);
 
     // A stream that is read is never taken for a silent connection.
     assert!(STREAM_SILENCE_MS_MAX + STREAM_WRITE_MS_MAX < REQUEST_HEAD_MS_MAX);
