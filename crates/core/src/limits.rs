@@ -187,8 +187,6 @@ pub const RELAY_GAP_MS: u64 = 1_000;
 pub const RELAY_EVENTS_MAX: usize = 500_000;
 /// Entries that wait for the relay.
 pub const RELAY_UNSENT_ENTRIES_MAX: usize = 64;
-/// Bytes of entries that are appended at once, unless a single entry has more.
-pub const RELAY_APPEND_BYTES_MAX: usize = 1 << 20;
 /// Accounts whose sessions are told between two turns of others at the engine.
 pub const RELAY_TELL_ACCOUNTS_MAX: usize = 2_000;
 /// Sessions of a node that is gone that are dropped between two turns of others at the engine.
@@ -197,6 +195,24 @@ pub const RELAY_DROP_SESSIONS_MAX: usize = 1_000;
 pub const RELAY_CHANGES_MAX: usize = 1_000_000;
 /// How long it remembers them at least, for a node that has just come.
 pub const RELAY_CHANGES_MS_MIN: u64 = 10_000;
+/// Bytes of entries that are appended to a log of Redis in one step, which others wait for; a larger entry
+/// has a step of its own.
+pub const RELAY_APPEND_BYTES_MAX: usize = 1 << 20;
+/// Entries that are appended to a log of Redis in one step.
+pub const RELAY_APPEND_ENTRIES_MAX: usize = 500;
+/// Bytes of entries that one read of all logs asks Redis for, unless single events have more. It must take
+/// less time than a call may.
+pub const RELAY_READ_BYTES_MAX: usize = 16 << 20;
+/// How long connecting to a Redis may take.
+pub const RELAY_CONNECT_MS_MAX: u64 = 500;
+/// How long connecting to all Redis servers of a Cluster, or to the one that Sentinels name, may take.
+pub const RELAY_OPEN_MS_MAX: u64 = 2_000;
+/// How often a call of a Redis Cluster that failed or went to the wrong server is made again.
+pub const RELAY_RETRIES_MAX: u32 = 3;
+/// The shortest time between two of them.
+pub const RELAY_RETRY_MS_MIN: u64 = 10;
+/// The longest time between two of them.
+pub const RELAY_RETRY_MS_MAX: u64 = 100;
 
 /// Rows of a file that an import writes in one transaction. More of them touch each page of the database
 /// less often; fewer are lost work when it is stopped.
@@ -227,6 +243,11 @@ const _: () = {
     );
     // Groups that are imported at once fit into the writer's queue.
     assert!(IMPORT_GROUPS_AT_ONCE <= STORE_QUEUE_MAX);
+
+    // A single entry of the usual size fits into what is written or read at once.
+    assert!(RELAY_ENTRY_BYTES_MAX <= RELAY_APPEND_BYTES_MAX && RELAY_ENTRY_BYTES_MAX <= RELAY_READ_BYTES_MAX);
+    // A call that has to connect first has time left.
+    assert!(RELAY_CONNECT_MS_MAX < RELAY_CALL_MS_MAX);
 
     // A stream that is read is never taken for a silent connection.
     assert!(STREAM_SILENCE_MS_MAX + STREAM_WRITE_MS_MAX < REQUEST_HEAD_MS_MAX);

@@ -1,0 +1,99 @@
+//! A Redis Cluster for a test.
+
+use super::{Part, Redis, RedisOptions};
+use crate::poll;
+
+/// The slots of each master.
+const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
+
+/// Three masters without replicas. As Redis does unless told otherwise, all refuse when one is missing.
+#[derive(Debug)]
+pub struct RedisCluster {
+    masters: [Redis; SLOTS.len()],
+}
+
+impl RedisCluster {
+    /// Starts one and waits until all its masters say that it is complete.
+    ///
+    /// # Panics
+    ///
+    /// When there is no redis-server, or the cluster does not come about.
+    #[must_use]
+    pub fn start() -> Self {
+        let masters = SLOTS.map(|_| Redis::start_as(RedisOptions::default(), Part::OfCluster, |_| ()));
+        for (master, (from, to)) in masters.iter().zip(SLOTS) {
+            let slots = [from.to_string(), to.to_string()];
+            assert_eq!(
+                master.cli(&["CLUSTER", "ADDSLOTSRANGE", &slots[0], &slots[1]]),
+                "OK"
+            );
+            let first = masters[0].port.to_string();
+            assert_eq!(master.cli(&["CLUSTER", "MEET", "127.0.0.1", &first]), "OK");
+        }
+        let cluster = Self { masters };
+        cluster.wait_until_complete();
+        cluster
+    }
+
+    /// Waits until all masters say that all slots are served, and know each other.
+    ///
+    /// # Panics
+    ///
+    /// When that takes too long.
+    pub fn wait_until_complete(&self) {
+        for master in &self.masters {
+            poll::until("the cluster is complete", || {
+                let info = master.cli(&["CLUSTER", "INFO"]);
+                let complete = ["cluster_state:ok", "cluster_known_nodes:3"];
+                complete.iter().all(|line| info.contains(line)).then_some(())
+            });
+        }
+    }
+
+    /// The addresses of all masters.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.masters.iter().map(Redis::url).collect()
+    }
+
+    /// The masters.
+    pub fn masters(&mut self) -> &mut [Redis] {
+        &mut self.masters
+    }
+
+    /// The place of the master that serves a key, as all of them see it.
+    ///
+    /// # Panics
+    ///
+    /// When none does.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> usize {
+        let slot = self.masters[0]
+            .cli(&["CLUSTER", "KEYSLOT", key])
+            .parse()
+            .expect("a slot");
+        let holds = |&(from, to): &(u16, u16)| (from..=to).contains(&slot);
+        SLOTS
+            .iter()
+            .position(holds)
+            .expect("every slot is given to a master")
+    }
+
+    /// Gives the slot of a key to another master; what is in the slot is lost.
+    ///
+    /// # Panics
+    ///
+    /// When the masters refuse.
+    pub fn move_slot_of(&self, key: &str, to: usize) {
+        let from = &self.masters[self.place_of(key)];
+        let slot = from.cli(&["CLUSTER", "KEYSLOT", key]);
+        for lost in from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, "1000"]).lines() {
+            assert_eq!(from.cli(&["DEL", lost]), "1");
+        }
+        let new = self.masters[to].cli(&["CLUSTER", "MYID"]);
+        // The new master first, or nobody would serve the slot in between.
+        for master in [&self.masters[to]].into_iter().chain(&self.masters) {
+            assert_eq!(master.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &new]), "OK");
+        }
+    }
+}
