@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("cluster", &["core", "presence"], &["rusqlite", "hyper", "http"]),
     (
         "service",
-        &["core", "usersig", "presence", "directory"],
+        &["core", "usersig", "presence", "directory", "cluster"],
         &["rusqlite", "sqlx", "hyper", "http", "serde_json"],
     ),
     // The error table names the directory's error.

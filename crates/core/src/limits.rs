@@ -191,6 +191,8 @@ pub const RELAY_UNSENT_ENTRIES_MAX: usize = 64;
 pub const RELAY_TELL_ACCOUNTS_MAX: usize = 2_000;
 /// Sessions of a node that is gone that are dropped between two turns of others at the engine.
 pub const RELAY_DROP_SESSIONS_MAX: usize = 1_000;
+/// Accounts that one message to other nodes is for.
+pub const TOLD_ACCOUNTS_MAX: usize = 1_000;
 /// Latest changes of memberships that a node remembers for what others tell as of before them.
 pub const RELAY_CHANGES_MAX: usize = 1_000_000;
 /// How long it remembers them at least, for a node that has just come.
@@ -225,6 +227,11 @@ pub const IMPORT_GROUPS_MAX: usize = 10_000;
 pub const IMPORT_GROUPS_AT_ONCE: usize = 256;
 /// Faulty lines of a file that are shown; the others are counted.
 pub const IMPORT_FAULTS_SHOWN_MAX: usize = 20;
+
+/// How often a recount is begun anew because another node was ahead of this one.
+pub const AUDIT_TRIES_MAX: u32 = 50;
+/// How long it waits for that.
+pub const AUDIT_RETRY_MS: u64 = 20;
 
 /// How long a stopping server waits for its connections.
 pub const SHUTDOWN_GRACE_MS: u64 = 10_000;

@@ -134,18 +134,7 @@ impl Service {
             .into_iter()
             .map(Option::unwrap_or_default)
             .collect();
-        for name in names {
-            self.forget_usersigs(caller, name);
-        }
         Ok(outcomes)
-    }
-
-    /// Forgets what was verified of a user: in the app's entry of this moment, since the app may have
-    /// changed after the call began.
-    fn forget_usersigs(&self, caller: &Caller, name: &str) {
-        if let Some(entry) = self.apps.get(caller.sdkappid()) {
-            entry.forget_usersigs(name);
-        }
     }
 
     /// Ends all sessions of a user and voids the UserSigs issued up to now.
@@ -163,7 +152,6 @@ impl Service {
         {
             return Err(KickError::AccountAbsent);
         }
-        self.forget_usersigs(caller, name);
         let began_ms = self.clock.monotonic_ms();
         loop {
             let now_ms = self.clock.wall_ms();

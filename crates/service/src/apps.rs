@@ -98,23 +98,14 @@ impl AppEntry {
 }
 
 /// All apps. A look-up is one read lock; an unknown app costs no more than a known one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Apps {
-    regions: Regions,
     entries: RwLock<HashMap<SdkAppId, Arc<AppEntry>>>,
     /// The revision of the directory that the entries show.
     shown: Mutex<Option<u64>>,
 }
 
 impl Apps {
-    pub(crate) fn new(regions: Regions) -> Self {
-        Self {
-            regions,
-            entries: RwLock::default(),
-            shown: Mutex::new(None),
-        }
-    }
-
     pub(crate) fn get(&self, sdkappid: SdkAppId) -> Option<Arc<AppEntry>> {
         self.entries
             .read()
@@ -123,9 +114,20 @@ impl Apps {
             .cloned()
     }
 
+    /// Forgets what was verified of a user whose UserSigs are void now.
+    pub(crate) fn forget_usersigs(&self, app: SdkAppId, user: &str) {
+        if let Some(entry) = self.get(app) {
+            entry.forget_usersigs(user);
+        }
+    }
+
     /// Takes over what changed in the directory. Apps that did not change keep their entry, and with it
     /// their verified UserSigs; a changed key or admin list starts afresh.
-    pub(crate) async fn refresh(&self, directory: &dyn Directory) -> Result<(), StoreError> {
+    pub(crate) async fn refresh(
+        &self,
+        directory: &dyn Directory,
+        regions: &Regions,
+    ) -> Result<(), StoreError> {
         let mut shown = self.shown.lock().await;
         let revision = directory.apps_revision().await?;
         if *shown == Some(revision) {
@@ -137,7 +139,7 @@ impl Apps {
             let sdkappid = app.sdkappid;
             let entry = match entries.get(&sdkappid) {
                 Some(same) if same.app == app => Arc::clone(same),
-                _ => Arc::new(AppEntry::new(app, &self.regions)),
+                _ => Arc::new(AppEntry::new(app, regions)),
             };
             (sdkappid, entry)
         });

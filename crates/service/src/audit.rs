@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use headcount_core::limits::{AUDIT_RETRY_MS, AUDIT_TRIES_MAX};
 use headcount_core::{AccountKey, GroupKey, Platform, PlatformSet, SdkAppId};
 use headcount_directory::{Snapshot, StoreError};
 use headcount_presence::{Cut, Numbers};
@@ -55,8 +57,27 @@ impl Recount {
 
 impl Service {
     /// Recounts every group at one moment: members from their rows, members online, in all and on each
-    /// platform, from the rows and the live sessions. The server goes on meanwhile; only the moment itself is taken under its locks.
+    /// platform, from the rows and the live sessions of all nodes, as this one knows them. The server goes
+    /// on meanwhile; only the moment itself is taken under its locks.
     pub async fn audit(&self) -> Result<AuditReport, StoreError> {
+        let mut tries = 1;
+        let (snapshot, cut) = loop {
+            let (snapshot, cut) = self.freeze().await?;
+            // A node that was ahead told of memberships that this one reads of within moments.
+            if !cut.ahead || tries >= AUDIT_TRIES_MAX {
+                break (snapshot, cut);
+            }
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(AUDIT_RETRY_MS)).await;
+        };
+        let recounted = tokio::task::spawn_blocking(move || recount(snapshot, &cut));
+        recounted
+            .await
+            .map_err(|error| StoreError(format!("the recount did not finish: {error}")))?
+    }
+
+    /// The rows and the sessions of one moment.
+    async fn freeze(&self) -> Result<(Box<dyn Snapshot>, Cut), StoreError> {
         let cut = Arc::new(Mutex::new(Cut::default()));
         let at_cut = {
             let (cut, live) = (Arc::clone(&cut), Arc::clone(&self.live));
@@ -65,13 +86,8 @@ impl Service {
             })
         };
         let snapshot = self.directory.cut(at_cut).await?;
-        let recounted = tokio::task::spawn_blocking(move || {
-            let cut = std::mem::take(&mut *cut.lock().unwrap_or_else(PoisonError::into_inner));
-            recount(snapshot, &cut)
-        });
-        recounted
-            .await
-            .map_err(|error| StoreError(format!("the recount did not finish: {error}")))?
+        let cut = std::mem::take(&mut *cut.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((snapshot, cut))
     }
 }
 
@@ -184,6 +200,7 @@ mod tests {
             ],
             counts: vec![(GroupKey(7), running)],
             rooms: Vec::new(),
+            ahead: false,
         };
         edit(&mut cut);
         let report = recount(Box::new(Frozen(members)), &cut).unwrap();

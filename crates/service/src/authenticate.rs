@@ -79,7 +79,7 @@ impl Service {
     /// [`Service::authenticate`].
     #[must_use]
     pub fn authenticate_cached(&self, call: &AuthenticatedCall<'_>, now_s: u64) -> Option<Arc<AppEntry>> {
-        let entry = self.apps.get(call.sdkappid)?;
+        let entry = self.live.apps().get(call.sdkappid)?;
         let known =
             entry.elsewhere().is_none() && entry.verified.contains(call.identifier, call.usersig, now_s);
         known.then_some(entry)
@@ -121,7 +121,7 @@ impl Service {
     #[must_use]
     pub fn still_holds(&self, standing: &StandingAdmin) -> bool {
         let StandingAdmin { entry, admin, .. } = standing;
-        let now = self.apps.get(entry.app().sdkappid);
+        let now = self.live.apps().get(entry.app().sdkappid);
         standing.expires_at_s >= self.clock.wall_s()
             && entry.revocations(*admin) == standing.revocations
             && now.is_some_and(|now| Arc::ptr_eq(&now, entry))
@@ -146,7 +146,7 @@ impl Service {
 
     /// An app that is served here.
     pub(crate) fn home_app(&self, sdkappid: SdkAppId) -> Result<Arc<AppEntry>, AuthError> {
-        let entry = self.apps.get(sdkappid).ok_or(AuthError::AppAbsent)?;
+        let entry = self.live.apps().get(sdkappid).ok_or(AuthError::AppAbsent)?;
         match entry.elsewhere() {
             Some(advice) => Err(AuthError::ElsewhereRegion(advice.to_owned())),
             None => Ok(entry),

@@ -46,5 +46,5 @@ pub use membership::{
 };
 pub use notice::{News, Notice};
 pub use service::{Service, Settings};
-pub use session::{Ending, LiveSession, SessionEvent, SessionHandle};
+pub use session::{Ending, LiveSession, Reach, SessionEvent, SessionHandle};
 pub use status::{DeviceStatus, StatusError, UserStatus};

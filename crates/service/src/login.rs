@@ -14,7 +14,7 @@ use crate::authenticate::{AuthError, AuthenticatedCall};
 use crate::caller::{Caller, Who};
 use crate::live::PendingLogin;
 use crate::service::Service;
-use crate::session::{LiveSession, SessionHandle};
+use crate::session::{LiveSession, Reach, SessionHandle};
 
 /// A wish to log in.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +209,7 @@ impl Service {
             usersig_issued_at_s: proven.usersig_issued_at_s,
             arrival: proven.arrival,
             opened_at_ms: self.clock.wall_ms(),
-            handle: Arc::clone(&handle),
+            handle: Reach::Here(Arc::clone(&handle)),
         };
         let opened = pending.open(new, groups).map_err(|refused| match refused {
             Refused::AccountDeleted => proven.absent,

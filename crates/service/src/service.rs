@@ -7,7 +7,7 @@ use headcount_core::limits;
 use headcount_core::{Clock, Entropy, SdkAppId};
 use headcount_directory::{Directory, StoreError};
 
-use crate::apps::{AppEntry, Apps, Regions};
+use crate::apps::{AppEntry, Regions};
 use crate::live::Live;
 use crate::verified::FailedUserSigs;
 
@@ -37,7 +37,6 @@ pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) live: Arc<Live>,
-    pub(crate) apps: Apps,
     pub(crate) failed: FailedUserSigs,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -55,12 +54,10 @@ impl Service {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Arc<Self> {
-        let apps = Apps::new(settings.regions.clone());
         Arc::new(Self {
             settings,
             directory,
             live,
-            apps,
             failed: FailedUserSigs::default(),
             clock,
             run: entropy.next_u64(),
@@ -70,13 +67,16 @@ impl Service {
 
     /// Takes over apps that were created or changed since the last call.
     pub async fn refresh_apps(&self) -> Result<(), StoreError> {
-        self.apps.refresh(&*self.directory).await
+        self.live
+            .apps()
+            .refresh(&*self.directory, &self.settings.regions)
+            .await
     }
 
     /// An app of this server.
     #[must_use]
     pub fn app(&self, sdkappid: SdkAppId) -> Option<Arc<AppEntry>> {
-        self.apps.get(sdkappid)
+        self.live.apps().get(sdkappid)
     }
 
     /// Tells this run of the server from any other: stamps of changes begin anew with each.

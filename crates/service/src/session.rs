@@ -117,6 +117,23 @@ impl SessionHandle {
     }
 }
 
+/// How a session of the engine is reached.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// By its connection.
+    Here(Arc<SessionHandle>),
+    /// Through its node, which follows the same commits and the same rules and ends it by itself.
+    Elsewhere,
+}
+
+impl Reach {
+    pub(crate) fn end(&self, ending: Ending) {
+        if let Self::Here(handle) = self {
+            handle.end(ending);
+        }
+    }
+}
+
 /// An open session. Dropping it closes it, so that nobody stays online because a connection's task was
 /// cancelled or failed.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headcount_core::{AccountKey, Change, GroupId, GroupKey, SdkAppId};
+use headcount_core::{AccountKey, Change, GroupId, GroupKey, SdkAppId, UserId};
 
 /// A directory that several nodes follow.
 #[derive(Debug, Default)]
@@ -72,6 +72,11 @@ impl Directory {
 
     pub(crate) fn revoke(&mut self, account: AccountKey, at_s: u64) {
         self.voided_to_s.insert(account, at_s);
-        self.log.push(Change::UserSigsRevoked { account, at_s });
+        self.log.push(Change::UserSigsRevoked {
+            app: SdkAppId(1),
+            user: UserId::parse("u").expect("a UserID"),
+            account,
+            at_s,
+        });
     }
 }
