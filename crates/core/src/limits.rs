@@ -146,6 +146,43 @@ pub const STORE_LOG_RESTART_MS_MAX: u64 = 100;
 /// Bytes that the directory's log file keeps on disk when it is started over.
 pub const STORE_LOG_BYTES_KEPT: u64 = 64 << 20;
 
+/// How long connecting to a shared directory may take.
+pub const STORE_CONNECT_MS_MAX: u64 = 5_000;
+/// How long a read of a shared directory may take, waiting for its turn included.
+pub const STORE_READ_MS_MAX: u64 = 5_000;
+/// How long a transaction of a shared directory may take, waiting for other servers and repetitions
+/// included.
+pub const STORE_WRITE_MS_MAX: u64 = 15_000;
+/// How long a transaction of a shared directory may wait for a server that has fallen silent within it.
+pub const STORE_SILENT_MS_MAX: u64 = 5_000;
+/// How long the cut of a recount may take in a shared directory.
+pub const STORE_CUT_MS_MAX: u64 = 15_000;
+/// Commands that share a transaction of a shared directory. Each has a savepoint, and PostgreSQL keeps 64
+/// of a transaction where all can see them fast.
+pub const STORE_SHARED_COMMANDS_MAX: usize = 60;
+/// Bulk commands in the queue of a shared directory at once. One transaction takes them all.
+pub const STORE_SHARED_BULK_MAX: usize = 4;
+/// How often a transaction of a shared directory is run again when it met another one.
+pub const STORE_RERUNS_MAX: u32 = 10;
+/// The pause before the first such repetition; it doubles with each.
+pub const STORE_RERUN_PAUSE_MS: u64 = 2;
+/// How often a server looks for what other servers committed to a shared directory.
+pub const STORE_LOG_LOOK_MS: u64 = 100;
+/// Commits of a shared directory's log that are read at once.
+pub const STORE_LOG_READ_ROWS_MAX: usize = 100;
+/// How long the log of a shared directory keeps a commit. A server that was stopped for longer has to
+/// start afresh.
+pub const STORE_LOG_KEPT_S: u64 = 3_600;
+/// Commits that one step of shortening the log removes.
+pub const STORE_LOG_PRUNE_ROWS_MAX: usize = 1_000;
+/// How often a server looks for what is left to remove from a shared directory: of dissolved groups, and
+/// of the log.
+pub const STORE_CLEAN_UP_LOOK_MS: u64 = 10_000;
+/// Dissolved groups whose rows are removed by turns.
+pub const STORE_SWEEP_GROUPS_MAX: usize = 100;
+/// Rows of a snapshot of a shared directory that are read at once.
+pub const STORE_SNAPSHOT_ROWS: usize = 10_000;
+
 /// Connections that wait to be accepted, for each listener; `net.core.somaxconn` may be lower.
 pub const LISTEN_BACKLOG: u32 = 4_096;
 /// Threads that hold connections.
@@ -244,6 +281,12 @@ const _: () = {
     assert!(REMOVE_MEMBERS_MAX <= STORE_BATCH_ROWS_MAX);
     // One clean-up step is no longer than one batch.
     assert!(STORE_SWEEP_ROWS_MAX <= STORE_BATCH_ROWS_MAX);
+    // What another server commits counts within a second.
+    assert!(STORE_LOG_LOOK_MS < 1_000);
+    // A transaction outlasts a server that has fallen silent before it.
+    assert!(STORE_SILENT_MS_MAX < STORE_WRITE_MS_MAX);
+    // All bulk commands that wait fit into one transaction.
+    assert!(STORE_SHARED_BULK_MAX * ADD_MEMBERS_MAX < STORE_BATCH_ROWS_MAX);
     // The log is checkpointed before it is started over, and started over before commands wait for it.
     assert!(
         STORE_CHECKPOINT_PAGES < STORE_LOG_RESTART_PAGES && STORE_LOG_RESTART_PAGES < STORE_LOG_PAGES_MAX

@@ -14,6 +14,7 @@
 pub mod conformance;
 mod directory;
 mod model;
+pub mod postgres;
 pub mod sqlite;
 
 pub use directory::{Announce, CommitSink, Directory, Snapshot};

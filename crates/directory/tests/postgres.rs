@@ -1,0 +1,31 @@
+//! The shared store is a directory, also for several servers at once.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use headcount_directory::conformance::{Bench, run_all};
+use headcount_directory::postgres::PostgresDirectory;
+use headcount_directory::{CommitSink, Directory};
+use testbed::Postgres;
+
+/// The server that all tests share which do not stop it. It ends with the process.
+fn postgres() -> &'static Postgres {
+    static POSTGRES: OnceLock<Postgres> = OnceLock::new();
+    POSTGRES.get_or_init(Postgres::start)
+}
+
+/// One database.
+struct Database(String);
+
+#[async_trait]
+impl Bench for Database {
+    async fn open(&self, sink: Arc<dyn CommitSink>) -> Arc<dyn Directory> {
+        let directory = PostgresDirectory::open(&self.0, sink).await;
+        Arc::new(directory.expect("the database is there"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_shared_store_conforms() {
+    run_all(|| Database(postgres().create_database())).await;
+}
