@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "server",
-        &["core", "usersig", "service", "directory", "edge"],
+        &["core", "usersig", "service", "directory", "cluster", "edge"],
         &["rusqlite", "sqlx"],
     ),
     ("crowd", &["usersig"], &["rusqlite", "hyper"]),

@@ -213,6 +213,7 @@ impl<T: Host> Node<T> {
         let now_ms = self.clock.monotonic_ms();
         let peers = self.peers.iter().map(|(node, peer)| PeerStatus {
             node,
+            number: peer.number,
             name: peer.row.name.clone(),
             ops: peer.row.ops.clone(),
             state: peer.state,

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use headcount_presence::NodeNumber;
+
 use crate::peer::PeerState;
 use crate::relay::Incarnation;
 
@@ -31,6 +33,8 @@ pub struct ClusterStatus {
 pub struct PeerStatus {
     /// That run of that node.
     pub node: Incarnation,
+    /// What this node's engine calls it.
+    pub number: NodeNumber,
     /// Its name.
     pub name: String,
     /// Where its operators' listener is, if it says so.

@@ -13,6 +13,7 @@ mod edge;
 mod fault;
 mod gateway;
 mod listener;
+mod metrics;
 mod ops;
 mod rate;
 mod request_log;

@@ -22,6 +22,7 @@
 //! another one elsewhere has counted all the time. Each node follows the same commits, so the groups of an
 //! account, once told, need not be told again.
 
+mod digest;
 mod headcount;
 mod journal;
 mod pending;
@@ -29,6 +30,7 @@ mod presence;
 mod recent;
 mod session;
 
+pub use digest::SessionDigest;
 pub use headcount::{Headcount, LatestChange, Numbers};
 pub use journal::{Event, SessionFacts, Taken};
 pub use pending::LoginTicket;

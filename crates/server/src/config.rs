@@ -3,6 +3,7 @@
 //! All three are laid over each other as one TOML table and read as a whole, so there is one set of
 //! names, one set of types and one check for unknown ones.
 
+mod cluster;
 mod layers;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use headcount_cluster::NodeSettings;
 use headcount_core::{MultiLogin, MultiLoginPolicy, limits};
 use headcount_edge::{EdgeSettings, Heartbeat, LogFormat, RateLimits};
 use headcount_service::{Regions, Settings};
@@ -18,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::room::Room;
+use cluster::ClusterConfig;
+pub(crate) use cluster::Shared;
 
 /// The flags of `headcount serve`.
 #[derive(Args, Clone, Debug, Default)]
@@ -83,6 +87,7 @@ pub(crate) struct Config {
     rate_limits: RateLimitsConfig,
     limits: LimitsConfig,
     workers: WorkersConfig,
+    cluster: ClusterConfig,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -166,6 +171,7 @@ impl Default for Config {
             rate_limits: RateLimitsConfig::default(),
             limits: LimitsConfig::default(),
             workers: WorkersConfig::default(),
+            cluster: ClusterConfig::default(),
         }
     }
 }
@@ -246,6 +252,7 @@ impl Config {
                 return Err(format!("multi_login.{name} must be between 1 and 100"));
             }
         }
+        self.cluster.check()?;
         if self.workers.threads > limits::WORKERS_MAX {
             return Err(format!("workers.threads must be at most {}", limits::WORKERS_MAX));
         }
@@ -306,6 +313,16 @@ impl Config {
             web_instances: self.multi_login.web_instances,
             native_instances: self.multi_login.native_instances,
         }
+    }
+
+    /// Where the nodes of the cluster meet, when this server is one of several.
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        self.cluster.shared()
+    }
+
+    /// What this node is called. `ops_listen` is where its operators' listener really is.
+    pub(crate) fn node(&self, ops_listen: SocketAddr) -> NodeSettings {
+        self.cluster.node(ops_listen)
     }
 
     /// The part for the service.

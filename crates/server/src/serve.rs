@@ -10,7 +10,6 @@ use std::time::Duration;
 use headcount_core::limits::{APP_REFRESH_MS, SHUTDOWN_GRACE_MS};
 use headcount_core::{App, Clock, Entropy};
 use headcount_directory::Directory;
-use headcount_directory::sqlite::SqliteDirectory;
 use headcount_edge::{Door, Edge, LogFormat, RequestLog, Tls};
 use headcount_service::{Live, Service};
 use tokio::net::TcpListener;
@@ -20,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::{Config, ServeFlags};
+use crate::membership::Membership;
 use crate::room::Room;
 use crate::state_file::{ServerState, StateFile};
+use crate::store::Store;
 use crate::workers::Workers;
 use crate::{Failure, app, first_start, tls};
 
@@ -71,15 +72,17 @@ async fn serve(
     let listen = workers.address();
     let ops_listen = ops.local_addr().map_err(Failure::new)?;
 
-    let live = Live::new(config.multi_login());
-    let directory = SqliteDirectory::open(&config.data_dir, Arc::clone(&live) as _).map_err(Failure::new)?;
-    let directory = Arc::new(directory);
-    let first_app = make_first_app(&*directory, &*clock).await?;
-    let store = Arc::clone(&directory) as Arc<dyn Directory>;
-    let service = Service::new(
-        config.service(),
+    let Opened {
         store,
         live,
+        membership,
+        first_app,
+    } = open(&config, ops_listen, &clock).await?;
+    let service = Service::new(
+        config.service(),
+        store.directory(),
+        live,
+        membership.as_ref().map(Membership::board),
         Arc::clone(&clock),
         Arc::new(SystemEntropy),
     );
@@ -132,6 +135,10 @@ async fn serve(
             tracing::error!("a worker ended: the server cannot go on");
             ExitCode::FAILURE
         }
+        error = store.failed() => {
+            tracing::error!(%error, "the directory cannot be followed: the server has to start afresh");
+            ExitCode::FAILURE
+        }
     };
     tracing::info!("stopping: clients are sent away, writes are finished");
     stop.cancel();
@@ -146,11 +153,46 @@ async fn serve(
     };
     serving.finish();
     drop((edge, service, state_file));
-    if let Some(directory) = Arc::into_inner(directory) {
-        directory.close().await;
+    if let Some(membership) = membership {
+        membership.end().await;
     }
+    store.close().await;
     tracing::info!(finished, "stopped");
     Ok(code)
+}
+
+/// What a service stands on.
+struct Opened {
+    store: Store,
+    live: Arc<Live>,
+    membership: Option<Membership>,
+    first_app: Option<App>,
+}
+
+/// Opens the store, and takes part in the cluster if this server is one of several.
+async fn open(config: &Config, ops_listen: SocketAddr, clock: &Arc<dyn Clock>) -> Result<Opened, Failure> {
+    let Some(shared) = config.shared() else {
+        let live = Live::new(config.multi_login());
+        let store = Store::embedded(&config.data_dir, Arc::clone(&live) as _)?;
+        let first_app = make_first_app(&*store.directory(), &**clock).await?;
+        return Ok(Opened {
+            store,
+            live,
+            membership: None,
+            first_app,
+        });
+    };
+    std::fs::create_dir_all(&config.data_dir).map_err(Failure::new)?;
+    let live = Live::among_nodes(config.multi_login());
+    let store = Store::shared(&shared.database, Arc::clone(&live) as _).await?;
+    let membership = Membership::begin(config, &shared, ops_listen, &live, clock)?;
+    Ok(Opened {
+        store,
+        live,
+        membership: Some(membership),
+        // Nodes that start together would make one each.
+        first_app: None,
+    })
 }
 
 fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> Failure {

@@ -36,7 +36,8 @@ pub use count::CountError;
 pub use counts::{Counts, CountsError, Sight, Watch, Watching};
 pub use create_group::{CreateGroup, CreateGroupError};
 pub use groups::{DissolveError, FindGroupError, GroupInfo, GroupInfoError, SelfInfo};
-pub use headcount_presence::Numbers;
+pub use headcount_cluster::{ClusterStatus, PeerState, PeerStatus, StatusBoard};
+pub use headcount_presence::{NodeNumber, Numbers, SessionDigest};
 pub use joined::{JoinedError, JoinedList};
 pub use live::Live;
 pub use login::{Credentials, LoggedIn, LoginError, LoginRequest};
@@ -45,6 +46,6 @@ pub use membership::{
     AddError, AddOutcome, ImportMember, ImportMembersError, JoinError, JoinOutcome, QuitError, RemoveError,
 };
 pub use notice::{News, Notice};
-pub use service::{Service, Settings};
+pub use service::{Health, Service, Settings};
 pub use session::{Ending, LiveSession, Reach, SessionEvent, SessionHandle};
 pub use status::{DeviceStatus, StatusError, UserStatus};

@@ -1,8 +1,11 @@
 //! Sessions that other nodes hold, and what they have to know of this one's.
 
+use std::collections::BTreeMap;
+
 use headcount_core::{AccountKey, GroupKey, MultiLogin};
 
 use super::{Among, Online, Place, Presence, Seat};
+use crate::digest::SessionDigest;
 use crate::journal::{Event, Journal, SessionFacts, Taken};
 use crate::recent::Recent;
 use crate::session::{Displaced, NodeNumber, Session, SessionKey, displace};
@@ -68,6 +71,20 @@ impl<H> Presence<H> {
         let here = |online: &Online<H>| online.sessions.iter().any(Session::is_here);
         let accounts = self.online.iter().filter(|(_, online)| here(online));
         accounts.map(|(&account, _)| account).collect()
+    }
+
+    /// A digest of the sessions of each node, as they are known here. Nodes that know the same sessions have
+    /// the same digest of them. Costs a look at every session.
+    #[must_use]
+    pub fn session_digests(&self) -> BTreeMap<NodeNumber, SessionDigest> {
+        let mut digests: BTreeMap<NodeNumber, SessionDigest> = BTreeMap::new();
+        for (&account, online) in &self.online {
+            for session in &online.sessions {
+                let digest = digests.entry(session.key.node()).or_default();
+                digest.add(account, session.key.number(), session.platform);
+            }
+        }
+        digests
     }
 
     fn facts(&self, account: AccountKey, online: &Online<H>, session: &Session<H>) -> SessionFacts {

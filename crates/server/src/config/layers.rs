@@ -36,6 +36,16 @@ const NAMES: &[&str] = &[
     "limits.group_members_max",
     "workers.threads",
     "workers.own_files",
+    "cluster.database",
+    "cluster.redis",
+    "cluster.redis_mode",
+    "cluster.redis_ca",
+    "cluster.sentinel_master",
+    "cluster.sentinel_password",
+    "cluster.redis_prefix",
+    "cluster.node",
+    "cluster.ops_address",
+    "cluster.lease_ms",
 ];
 
 pub(super) fn load<'a>(
@@ -218,6 +228,10 @@ mod tests {
             "[multi_login]\npolicy = 'some'",
             "[rate_limits]\ndefault_per_s = 0",
             "[workers]\nthreads = 257",
+            "[cluster]\ndatabase = 'postgres://a/b'",
+            "[cluster]\nredis = 'redis://a'",
+            "[cluster]\nredis_mode = 'sentinel'",
+            "[cluster]\nlease_ms = 100",
             "[rate_limits.commands]\n'group_open_http_svc/no_such' = 5",
             "not toml",
         ] {
@@ -270,6 +284,18 @@ mod tests {
             region: Some("r".into()),
             ..Config::default()
         };
+        let cluster = &mut example.cluster;
+        for text in [
+            &mut cluster.database,
+            &mut cluster.redis,
+            &mut cluster.sentinel_master,
+            &mut cluster.sentinel_password,
+            &mut cluster.node,
+            &mut cluster.ops_address,
+        ] {
+            *text = Some("t".into());
+        }
+        cluster.redis_ca = Some("f".into());
         example.regions.insert(
             "*".into(),
             super::super::Region {

@@ -108,6 +108,7 @@ async fn open(flags: &GroupsFlags) -> Result<(Arc<Service>, Caller), Failure> {
         config.service(),
         Arc::new(directory),
         live,
+        None,
         Arc::new(SystemClock::new()),
         Arc::new(SystemEntropy),
     );

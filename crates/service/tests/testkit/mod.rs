@@ -112,6 +112,7 @@ impl World {
             Settings::default(),
             Arc::new(stage.over(store)),
             live,
+            None,
             Arc::clone(&clock) as _,
             Arc::new(Dice::new(seed)),
         );

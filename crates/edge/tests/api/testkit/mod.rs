@@ -99,6 +99,7 @@ impl Server {
             setup.service,
             Arc::new(directory),
             live,
+            None,
             Arc::clone(&clock) as _,
             Arc::new(Dice::default()),
         );
