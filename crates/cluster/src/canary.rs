@@ -1,6 +1,10 @@
 //! Faults that tests put in on purpose, to see that they are found. No build but those for tests has them.
 
 /// A fault.
+#[cfg_attr(
+    not(feature = "conformance"),
+    expect(unreachable_pub, reason = "it is public for tests")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canary {
     /// A lost part of a log goes unnoticed.

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use headcount_core::limits::APP_ADMINS_MAX;
 use headcount_core::{App, Clock, Entropy, SdkAppId, UserId};
-use headcount_directory::CreateAppError;
 use headcount_directory::sqlite::OfflineDirectory;
+use headcount_directory::{CreateAppError, Directory};
 
 use crate::Failure;
 use crate::clock::{SystemClock, SystemEntropy};
+use crate::offline::OfflineDatabase;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
@@ -23,6 +24,9 @@ pub(crate) struct CreateFlags {
     /// The server's data folder.
     #[arg(long, default_value = "./data")]
     data_dir: PathBuf,
+    /// The database that the servers of a cluster share, instead of a data folder.
+    #[arg(long, env = "HEADCOUNT_CLUSTER__DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// The app's number; a free one is chosen when absent.
     #[arg(long)]
     sdkappid: Option<u32>,
@@ -45,7 +49,10 @@ const FIRST_SDKAPPID: u32 = 1_400_000_001;
 
 pub(crate) fn run(command: AppCommand) -> Result<ExitCode, Failure> {
     let AppCommand::Create(flags) = command;
-    let mut directory = OfflineDirectory::open(&flags.data_dir).map_err(Failure::new)?;
+    let mut store = match &flags.database {
+        Some(url) => Store::Shared(OfflineDatabase::open(url)?),
+        None => Store::Folder(OfflineDirectory::open(&flags.data_dir).map_err(Failure::new)?),
+    };
     let admins = checked_admins(flags.admins)?;
     if flags.sdkappid == Some(0) {
         return Err(Failure::new("--sdkappid must be a positive number"));
@@ -61,7 +68,7 @@ pub(crate) fn run(command: AppCommand) -> Result<ExitCode, Failure> {
         region: flags.region,
     };
     loop {
-        match directory.create_app(&app, SystemClock::new().wall_s()) {
+        match store.create_app(&app) {
             Ok(()) => break,
             Err(CreateAppError::Taken) if flags.sdkappid.is_none() => app.sdkappid.0 += 1,
             Err(CreateAppError::Taken) => {
@@ -84,6 +91,22 @@ pub(crate) fn run(command: AppCommand) -> Result<ExitCode, Failure> {
         })
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where apps are kept.
+enum Store {
+    Folder(OfflineDirectory),
+    Shared(OfflineDatabase),
+}
+
+impl Store {
+    fn create_app(&mut self, app: &App) -> Result<(), CreateAppError> {
+        let now_s = SystemClock::new().wall_s();
+        match self {
+            Self::Folder(directory) => directory.create_app(app, now_s),
+            Self::Shared(database) => database.run(|directory| directory.create_app(app.clone(), now_s)),
+        }
+    }
 }
 
 fn checked_admins(admins: Vec<String>) -> Result<Vec<String>, Failure> {

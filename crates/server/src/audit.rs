@@ -1,5 +1,7 @@
 //! `headcount audit`: every running number against a recount.
 
+mod cluster;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,9 +9,11 @@ use std::process::ExitCode;
 use clap::Args;
 use headcount_directory::sqlite::OfflineDirectory;
 use http_body_util::{BodyExt, Empty};
+use hyper::Method;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::{Failure, state_file};
@@ -23,6 +27,9 @@ pub(crate) struct AuditFlags {
     /// The ops address of a running server, such as http://127.0.0.1:8081.
     #[arg(long, conflicts_with = "data_dir")]
     url: Option<String>,
+    /// Recounts on every node of the server's cluster, and compares what they know of each other's sessions.
+    #[arg(long)]
+    cluster: bool,
 }
 
 /// What a running server answers; see the ops listener.
@@ -45,15 +52,33 @@ struct Difference {
 
 pub(crate) fn run(flags: &AuditFlags) -> Result<ExitCode, Failure> {
     let mut clean = true;
+    let mut running = match &flags.url {
+        Some(url) => Some(address(url)?),
+        None => None,
+    };
     if let Some(folder) = &flags.data_dir {
-        clean &= audit_stored(folder)?;
         // A server that ended badly leaves its file behind: nobody listens there, or somebody else.
-        if let Some(state) = state_file::read(folder).filter(|state| is_running(state.pid)) {
-            clean &= audit_live(state.ops_listen)?;
+        let state = state_file::read(folder).filter(|state| is_running(state.pid));
+        running = state.map(|state| state.ops_listen);
+        if flags.cluster && running.is_none() {
+            return Err(Failure(format!("no server runs on {}", folder.display())));
+        }
+        if !flags.cluster {
+            clean &= audit_stored(folder)?;
         }
     }
-    if let Some(url) = &flags.url {
-        clean &= audit_live(address(url)?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::new)?;
+    if let Some(ops) = running {
+        clean &= runtime.block_on(async {
+            if flags.cluster {
+                cluster::audit(ops).await
+            } else {
+                audit_live(ops, "live").await
+            }
+        })?;
     }
     Ok(if clean {
         ExitCode::SUCCESS
@@ -92,13 +117,10 @@ fn audit_stored(folder: &Path) -> Result<bool, Failure> {
     Ok(check.is_clean())
 }
 
-fn audit_live(ops: SocketAddr) -> Result<bool, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::new)?;
-    let report = runtime
-        .block_on(ask(ops))
+/// Has a running server recount; `what` is how its line begins.
+async fn audit_live(ops: SocketAddr, what: &str) -> Result<bool, Failure> {
+    let report: LiveReport = ask(ops, Method::POST, "/audit")
+        .await
         .map_err(|error| Failure(format!("cannot audit http://{ops}: {error}")))?;
     for difference in &report.differences {
         let Difference {
@@ -121,7 +143,7 @@ fn audit_live(ops: SocketAddr) -> Result<bool, Failure> {
     } else {
         "numbers differ"
     };
-    println!("live: {groups} groups, {memberships} memberships, {online} accounts online: {verdict}");
+    println!("{what}: {groups} groups, {memberships} memberships, {online} accounts online: {verdict}");
     Ok(differences.is_empty())
 }
 
@@ -130,11 +152,18 @@ fn print_difference(sdkappid: Option<u32>, group: &str, number: &str, shown: i64
     println!("app {app} group {group}: {number} shows {shown}, a recount gives {counted}");
 }
 
-async fn ask(ops: SocketAddr) -> Result<LiveReport, Box<dyn std::error::Error>> {
+async fn ask<T: DeserializeOwned>(
+    ops: SocketAddr,
+    method: Method,
+    path: &str,
+) -> Result<T, Box<dyn std::error::Error>> {
     let stream = TcpStream::connect(ops).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driven = tokio::spawn(connection);
-    let request = hyper::Request::post("/audit").header(hyper::header::HOST, ops.to_string());
+    let request = hyper::Request::builder()
+        .method(method)
+        .uri(path)
+        .header(hyper::header::HOST, ops.to_string());
     let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();

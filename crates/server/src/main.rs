@@ -7,6 +7,7 @@ mod config;
 mod first_start;
 mod import;
 mod membership;
+mod offline;
 mod room;
 mod serve;
 mod state_file;
