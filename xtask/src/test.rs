@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::client_suite;
+use crate::servers;
 use crate::step::{self, say, step};
 use crate::tally::{self, Tally};
 use crate::workspace::Workspace;
@@ -12,7 +13,7 @@ use crate::workspace::Workspace;
 pub(crate) enum Scope {
     /// Everything.
     All,
-    /// What needs nothing but Rust, for a quick answer.
+    /// What is written in Rust, for a quick answer.
     RustOnly,
 }
 
@@ -34,6 +35,10 @@ fn run_all(workspace: &Workspace, scope: Scope) -> Tally {
             Ok(Tally::default())
         });
     }
+    sum += step("the servers that the Rust tests run against: Redis", || {
+        servers::find(workspace)?;
+        Ok(Tally::default())
+    });
     sum += step("the Rust tests: cargo test --workspace", || {
         // Also after a failure all others are run.
         let args = ["test", "--workspace", "--all-features", "--no-fail-fast"];
