@@ -64,10 +64,9 @@ async fn read(relay: &RedisRelay) -> Result<Vec<Entry>, RelayError> {
 }
 
 fn wait_until_there_is_a_log(redis: &Redis) {
-    let key = format!("headcount:{{{NODE}}}:log");
-    testbed::until("the log is there", || {
-        (redis.cli(&["EXISTS", &key]) == "1").then_some(())
-    });
+    // A replica in a Cluster would send EXISTS on to its master.
+    let is_there = || redis.cli(&["KEYS", "*:log"]).contains(&NODE.to_string());
+    testbed::until("the log is there", || is_there().then_some(()));
 }
 
 /// Each kind of call fails, one after the other and at once.
@@ -269,6 +268,21 @@ async fn a_master_of_a_cluster_that_is_paused() {
     cluster.wait_until_complete();
     succeeds_again(|| beat(&relay)).await;
     succeeds_again(|| append(&relay, 2)).await;
+}
+
+#[tokio::test]
+async fn a_replica_in_a_cluster_takes_the_place_of_a_master_that_hangs() {
+    let mut cluster = RedisCluster::start();
+    let relay = relay_of(&cluster);
+    let place = cluster.place_of(&format!("headcount:{{{NODE}}}:log"));
+    let replica = cluster.start_replica_of(place);
+    append(&relay, 1).await.unwrap();
+    wait_until_there_is_a_log(&replica);
+    cluster.masters()[place].pause();
+    assert!(append(&relay, 2).await.is_err());
+    replica.wait_until_it_is_master();
+    succeeds_again(|| append(&relay, 2)).await;
+    assert_eq!(read(&relay).await.unwrap(), [entry(1), entry(2)]);
 }
 
 #[tokio::test]

@@ -73,11 +73,15 @@ impl Redis {
         let replica = Self::start_as(master.options, part, |folder| {
             certificates::copy(master.folder.path(), folder);
         });
+        replica.wait_until_it_follows();
+        replica
+    }
+
+    fn wait_until_it_follows(&self) {
         poll::until("the replica follows", || {
-            let info = replica.cli(&["INFO", "replication"]);
+            let info = self.cli(&["INFO", "replication"]);
             info.contains("master_link_status:up").then_some(())
         });
-        replica
     }
 
     /// Starts a Sentinel that watches a master, alone, and waits until it knows the master's replica. It has
@@ -239,6 +243,19 @@ impl Redis {
     #[must_use]
     pub fn ca_pem(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// Waits until a replica in a Cluster has taken the place of its master.
+    ///
+    /// # Panics
+    ///
+    /// When that takes too long.
+    pub fn wait_until_it_is_master(&self) {
+        poll::until("the replica takes the place of its master", || {
+            let is_master = self.cli(&["ROLE"]).starts_with("master");
+            let is_complete = self.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+            (is_master && is_complete).then_some(())
+        });
     }
 
     /// What `redis-cli` prints for a command. It waits for as long as this is paused.
