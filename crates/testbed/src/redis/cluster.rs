@@ -73,7 +73,7 @@ impl RedisCluster {
         for master in &self.masters {
             poll::until("the cluster is complete", || {
                 let info = master.cli(&["CLUSTER", "INFO"]);
-                let complete = ["cluster_state:ok", "cluster_known_nodes:3"];
+                let complete = ["cluster_state:ok", "cluster_size:3"];
                 complete.iter().all(|line| info.contains(line)).then_some(())
             });
         }
@@ -90,7 +90,7 @@ impl RedisCluster {
         &mut self.masters
     }
 
-    /// The place of the master that serves a key, as all of them see it.
+    /// The place of the master that serves a key, unless its slot was moved.
     ///
     /// # Panics
     ///
@@ -120,6 +120,10 @@ impl RedisCluster {
             assert_eq!(from.cli(&["DEL", lost]), "1");
         }
         let new = self.masters[to].cli(&["CLUSTER", "MYID"]);
+        // Whoever imported a slot announces it with a new epoch, or the old master would claim it again.
+        let old = from.cli(&["CLUSTER", "MYID"]);
+        let import = ["CLUSTER", "SETSLOT", &slot, "IMPORTING", &old];
+        assert_eq!(self.masters[to].cli(&import), "OK");
         // The new master first, or nobody would serve the slot in between.
         for master in [&self.masters[to]].into_iter().chain(&self.masters) {
             assert_eq!(master.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &new]), "OK");
