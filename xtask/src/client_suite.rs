@@ -3,8 +3,7 @@
 //! This finds or installs Node; with that, the suite itself finds or installs the rest (its npm packages,
 //! Python's signing library, Chromium) and says so.
 
-use std::process::Command;
-
+use crate::apt::{self, version};
 use crate::step::{self, say};
 use crate::tally::{self, Tally};
 use crate::workspace::Workspace;
@@ -28,7 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally, String> {
 
 fn find_node(workspace: &Workspace) -> Result<(), String> {
     if version("node").is_none() || version("npm").is_none() {
-        install_node(workspace)?;
+        apt::install(workspace, &["nodejs", "npm"])?;
     }
     let found = |tool| version(tool).ok_or_else(|| format!("{tool} is installed and cannot be run"));
     let (node, npm) = (found("node")?, found("npm")?);
@@ -43,34 +42,6 @@ fn find_node(workspace: &Workspace) -> Result<(), String> {
         None => say("    found no Python 3: the suite installs it or says how"),
     }
     Ok(())
-}
-
-fn install_node(workspace: &Workspace) -> Result<(), String> {
-    let advice = format!("Node {NODE_MIN} or newer and npm are needed: install them and run this again");
-    if output("id", "-u").as_deref() != Some("0") || version("apt-get").is_none() {
-        return Err(advice);
-    }
-    say("    found no Node and npm: installing them with apt-get");
-    for args in [
-        &["update"][..],
-        &["install", "-y", "--no-install-recommends", "nodejs", "npm"],
-    ] {
-        let mut install = workspace.command("apt-get", args);
-        install.env("DEBIAN_FRONTEND", "noninteractive");
-        step::run(&mut install).map_err(|error| format!("{error}\n    {advice}"))?;
-    }
-    Ok(())
-}
-
-/// What a tool says its version is; `None` when there is no such tool.
-fn version(tool: &str) -> Option<String> {
-    output(tool, "--version")
-}
-
-fn output(tool: &str, arg: &str) -> Option<String> {
-    let output = Command::new(tool).arg(arg).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
 }
 
 /// The first number of a version such as `v20.19.1`.

@@ -1,10 +1,11 @@
 //! The development commands of Headcount: `cargo xtask test` and `cargo xtask bench`.
 
+mod apt;
 #[cfg(feature = "bench")]
 mod bench;
 mod client_suite;
 mod clock;
-mod postgres;
+mod servers;
 mod step;
 mod tally;
 mod test;

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use crate::step::{self, say, step};
 use crate::tally::{self, Tally};
 use crate::workspace::Workspace;
-use crate::{client_suite, postgres};
+use crate::{client_suite, servers};
 
 /// What is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Everything.
     All,
-    /// What needs no Node and no browser, for a quick answer.
+    /// What is written in Rust, for a quick answer.
     RustOnly,
 }
 
@@ -34,8 +34,14 @@ fn run_all(workspace: &Workspace, scope: Scope) -> Tally {
             Ok(Tally::default())
         });
     }
+    sum += step(
+        "the servers that the Rust tests run against: Redis and PostgreSQL",
+        || {
+            servers::find(workspace)?;
+            Ok(Tally::default())
+        },
+    );
     sum += step("the Rust tests: cargo test --workspace", || {
-        postgres::find(workspace)?;
         // Also after a failure all others are run.
         let args = ["test", "--workspace", "--all-features", "--no-fail-fast"];
         step::run_tests(&mut workspace.cargo(&args), tally::libtest)

@@ -21,18 +21,47 @@ impl RedisCluster {
     #[must_use]
     pub fn start() -> Self {
         let masters = SLOTS.map(|_| Redis::start_as(RedisOptions::default(), Part::OfCluster, |_| ()));
-        for (master, (from, to)) in masters.iter().zip(SLOTS) {
-            let slots = [from.to_string(), to.to_string()];
-            assert_eq!(
-                master.cli(&["CLUSTER", "ADDSLOTSRANGE", &slots[0], &slots[1]]),
-                "OK"
-            );
-            let first = masters[0].port.to_string();
-            assert_eq!(master.cli(&["CLUSTER", "MEET", "127.0.0.1", &first]), "OK");
+        for (epoch, (master, (from, to))) in (1..).zip(masters.iter().zip(SLOTS)) {
+            let [epoch, from, to, first] =
+                [epoch, from, to, masters[0].port].map(|number: u16| number.to_string());
+            // Masters whose epochs are the same may refuse to vote for a replica.
+            for command in [
+                &["CLUSTER", "SET-CONFIG-EPOCH", &epoch][..],
+                &["CLUSTER", "ADDSLOTSRANGE", &from, &to],
+                &["CLUSTER", "MEET", "127.0.0.1", &first],
+            ] {
+                assert_eq!(master.cli(command), "OK");
+            }
         }
         let cluster = Self { masters };
         cluster.wait_until_complete();
         cluster
+    }
+
+    /// Starts a server that follows a master and takes its place when that is away, and waits until it has
+    /// caught up with it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    #[must_use]
+    pub fn start_replica_of(&self, place: usize) -> Redis {
+        let master = &self.masters[place];
+        let replica = Redis::start_as(RedisOptions::default(), Part::OfCluster, |_| ());
+        let port = master.port.to_string();
+        assert_eq!(replica.cli(&["CLUSTER", "MEET", "127.0.0.1", &port]), "OK");
+        let id = master.cli(&["CLUSTER", "MYID"]);
+        poll::until("the replica knows its master", || {
+            (replica.try_cli(&["CLUSTER", "REPLICATE", &id]) == "OK").then_some(())
+        });
+        replica.wait_until_it_follows();
+        // Only who knows the other masters, and is known to them, can be voted for.
+        let id = replica.cli(&["CLUSTER", "MYID"]);
+        for other in &self.masters {
+            wait_until_it_sees(other, &id, " slave ");
+            wait_until_it_sees(&replica, &other.cli(&["CLUSTER", "MYID"]), " master ");
+        }
+        replica
     }
 
     /// Waits until all masters say that all slots are served, and know each other.
@@ -44,7 +73,7 @@ impl RedisCluster {
         for master in &self.masters {
             poll::until("the cluster is complete", || {
                 let info = master.cli(&["CLUSTER", "INFO"]);
-                let complete = ["cluster_state:ok", "cluster_known_nodes:3"];
+                let complete = ["cluster_state:ok", "cluster_size:3"];
                 complete.iter().all(|line| info.contains(line)).then_some(())
             });
         }
@@ -61,7 +90,7 @@ impl RedisCluster {
         &mut self.masters
     }
 
-    /// The place of the master that serves a key, as all of them see it.
+    /// The place of the master that serves a key, unless its slot was moved.
     ///
     /// # Panics
     ///
@@ -91,9 +120,22 @@ impl RedisCluster {
             assert_eq!(from.cli(&["DEL", lost]), "1");
         }
         let new = self.masters[to].cli(&["CLUSTER", "MYID"]);
+        // Whoever imported a slot announces it with a new epoch, or the old master would claim it again.
+        let old = from.cli(&["CLUSTER", "MYID"]);
+        let import = ["CLUSTER", "SETSLOT", &slot, "IMPORTING", &old];
+        assert_eq!(self.masters[to].cli(&import), "OK");
         // The new master first, or nobody would serve the slot in between.
         for master in [&self.masters[to]].into_iter().chain(&self.masters) {
             assert_eq!(master.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &new]), "OK");
         }
     }
+}
+
+/// Waits until one of a Cluster sees another as what it is.
+fn wait_until_it_sees(redis: &Redis, other: &str, as_what: &str) {
+    poll::until("they know each other", || {
+        let nodes = redis.cli(&["CLUSTER", "NODES"]);
+        let line = nodes.lines().find(|line| line.starts_with(other))?;
+        line.contains(as_what).then_some(())
+    });
 }

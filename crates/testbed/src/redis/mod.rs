@@ -33,6 +33,7 @@ enum Part {
     Single,
     ReplicaOf(u16),
     OfCluster,
+    SentinelOf(u16),
 }
 
 /// A Redis on a port of the loopback device. It writes nothing to disk.
@@ -47,6 +48,9 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// What a Sentinel calls the master.
+    pub const MASTER_NAME: &'static str = "main";
+
     /// Starts one and waits until it answers.
     ///
     /// # Panics
@@ -69,11 +73,47 @@ impl Redis {
         let replica = Self::start_as(master.options, part, |folder| {
             certificates::copy(master.folder.path(), folder);
         });
+        replica.wait_until_it_follows();
+        replica
+    }
+
+    fn wait_until_it_follows(&self) {
         poll::until("the replica follows", || {
-            let info = replica.cli(&["INFO", "replication"]);
+            let info = self.cli(&["INFO", "replication"]);
             info.contains("master_link_status:up").then_some(())
         });
-        replica
+    }
+
+    /// Starts a Sentinel that watches a master, alone, and waits until it knows the master's replica. It has
+    /// the same password and certificate.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, or there is no replica.
+    #[must_use]
+    pub fn start_sentinel_of(master: &Self) -> Self {
+        let part = Part::SentinelOf(master.port);
+        let sentinel = Self::start_as(master.options, part, |folder| {
+            certificates::copy(master.folder.path(), folder);
+        });
+        poll::until("the Sentinel knows the replica", || {
+            let info = sentinel.cli(&["INFO", "sentinel"]);
+            info.contains("slaves=1").then_some(())
+        });
+        sentinel
+    }
+
+    /// Waits until a Sentinel names another master.
+    ///
+    /// # Panics
+    ///
+    /// When that takes too long.
+    pub fn wait_until_master_is(&self, master: &Self) {
+        let port = master.port.to_string();
+        poll::until("the Sentinel names another master", || {
+            let address = self.cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self::MASTER_NAME]);
+            (address.lines().nth(1) == Some(&port)).then_some(())
+        });
     }
 
     fn start_as(options: RedisOptions, part: Part, certify: impl Fn(&Path)) -> Self {
@@ -126,32 +166,55 @@ impl Redis {
         answers
     }
 
+    /// A file with all that has to be said, and what a Sentinel has to be told besides. Sentinels write
+    /// to their file.
     fn args(&self) -> Vec<String> {
+        let file = self.folder.path().join("redis.conf");
+        fs::write(&file, self.configuration()).expect("the folder can be written");
+        let mut args = vec![file.display().to_string()];
+        if matches!(self.part, Part::SentinelOf(_)) {
+            args.push("--sentinel".to_owned());
+        }
+        args
+    }
+
+    fn configuration(&self) -> String {
         let folder = self.folder.path().display();
         let port = self.port;
         let listen = if self.options.tls {
             format!(
-                "--port 0 --tls-port {port} --tls-cert-file cert.pem --tls-key-file key.pem \
-                 --tls-ca-cert-file ca.pem --tls-auth-clients no --tls-replication yes"
+                "port 0\ntls-port {port}\ntls-cert-file cert.pem\ntls-key-file key.pem\n\
+                 tls-ca-cert-file ca.pem\ntls-auth-clients no\ntls-replication yes\n"
             )
         } else {
-            format!("--port {port}")
+            format!("port {port}\n")
         };
         let password = self.options.password.map_or_else(String::new, |password| {
-            format!("--requirepass {password} --masterauth {password}")
+            format!("requirepass {password}\nmasterauth {password}\n")
         });
-        let role = match self.part {
+        format!(
+            "bind 127.0.0.1\ndir {folder}\nlogfile log\nappendonly no\nsave \"\"\nrepl-diskless-sync-delay 0\n\
+             {listen}{password}{}",
+            self.role()
+        )
+    }
+
+    fn role(&self) -> String {
+        match self.part {
             Part::Single => String::new(),
-            Part::ReplicaOf(master) => format!("--replicaof 127.0.0.1 {master}"),
-            Part::OfCluster => "--cluster-enabled yes --cluster-node-timeout 1000".to_owned(),
-        };
-        let text = format!(
-            "--bind 127.0.0.1 --dir {folder} --logfile log --appendonly no --repl-diskless-sync-delay 0 \
-             {listen} {password} {role}"
-        );
-        let mut args: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
-        args.extend(["--save".to_owned(), String::new()]);
-        args
+            Part::ReplicaOf(master) => format!("replicaof 127.0.0.1 {master}\n"),
+            Part::OfCluster => "cluster-enabled yes\ncluster-node-timeout 1000\n".to_owned(),
+            Part::SentinelOf(master) => {
+                let name = Self::MASTER_NAME;
+                let password = self.options.password.map_or_else(String::new, |password| {
+                    format!("sentinel auth-pass {name} {password}\n")
+                });
+                format!(
+                    "sentinel monitor {name} 127.0.0.1 {master} 1\n{password}\
+                     sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 2000\n"
+                )
+            }
+        }
     }
 
     /// Its port.
@@ -180,6 +243,19 @@ impl Redis {
     #[must_use]
     pub fn ca_pem(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// Waits until a replica in a Cluster has taken the place of its master.
+    ///
+    /// # Panics
+    ///
+    /// When that takes too long.
+    pub fn wait_until_it_is_master(&self) {
+        poll::until("the replica takes the place of its master", || {
+            let is_master = self.cli(&["ROLE"]).starts_with("master");
+            let is_complete = self.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+            (is_master && is_complete).then_some(())
+        });
     }
 
     /// What `redis-cli` prints for a command. It waits for as long as this is paused.
