@@ -4,15 +4,17 @@
 mod naive;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use headcount_core::{AccountKey, Change, GroupId, GroupKey, GroupType, Role, SdkAppId, UserId};
 use headcount_directory::conformance::RecordingSink;
+use headcount_directory::postgres::PostgresDirectory;
 use headcount_directory::sqlite::{OfflineDirectory, SqliteDirectory};
 use headcount_directory::{Directory, MemberPage, NewGroup, NewMember, PageStart};
 use naive::Naive;
 use proptest::prelude::*;
 use tempfile::TempDir;
+use testbed::Postgres;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -86,23 +88,49 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// A store that is opened again and again.
+enum Store {
+    Embedded(TempDir),
+    Shared(String),
+}
+
+impl Store {
+    async fn open(&self, sink: Arc<RecordingSink>) -> Box<dyn Directory> {
+        match self {
+            Self::Embedded(folder) => {
+                Box::new(SqliteDirectory::open(folder.path(), sink).expect("the folder is free"))
+            }
+            Self::Shared(url) => {
+                let directory = PostgresDirectory::open(url, sink).await;
+                Box::new(directory.expect("the database is there"))
+            }
+        }
+    }
+
+    /// Looks for damage, where there is a tool for it.
+    fn check(&self) {
+        if let Self::Embedded(folder) = self {
+            let mut tool = OfflineDirectory::open(folder.path()).expect("a tool may look");
+            assert!(tool.check().expect("a check").is_clean());
+        }
+    }
+}
+
 struct Pair {
-    folder: TempDir,
+    store: Store,
     sink: Arc<RecordingSink>,
-    directory: SqliteDirectory,
+    directory: Box<dyn Directory>,
     naive: Naive,
     created: Vec<GroupKey>,
 }
 
 impl Pair {
-    fn new() -> Self {
-        let folder = TempDir::new().expect("a folder");
+    async fn new(store: Store) -> Self {
         let sink = Arc::new(RecordingSink::default());
-        let directory = SqliteDirectory::open(folder.path(), sink.clone()).expect("the folder is free");
         Self {
-            folder,
+            directory: store.open(sink.clone()).await,
+            store,
             sink,
-            directory,
             naive: Naive::default(),
             created: Vec::new(),
         }
@@ -151,9 +179,8 @@ impl Pair {
                 assert_eq!(removed, self.naive.remove(group, &users));
             }
             Op::Reopen => {
-                self.directory.close().await;
-                let sink = self.sink.clone();
-                self.directory = SqliteDirectory::open(self.folder.path(), sink).expect("the folder is free");
+                drop(self.directory);
+                self.directory = self.store.open(self.sink.clone()).await;
             }
         }
         assert_eq!(in_group_order(self.sink.take()), self.naive.take_changes());
@@ -191,15 +218,15 @@ impl Pair {
             assert_eq!(self.directory.group(app, id).await, Ok(Some(group)));
         }
         let mut snapshot = self.directory.cut(Box::new(|| {})).await.expect("a snapshot");
-        let mut seats = BTreeSet::new();
-        let read = snapshot.memberships(&mut |group, account| {
-            seats.insert((group, account));
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut seats = BTreeSet::new();
+            let read = snapshot.memberships(&mut |group, account| {
+                seats.insert((group, account));
+            });
+            (read, seats)
         });
-        assert_eq!((read, seats), (Ok(()), self.naive.seats()));
-        let check = OfflineDirectory::open(self.folder.path())
-            .expect("a tool may look")
-            .check();
-        assert!(check.expect("a check").is_clean());
+        assert_eq!(reading.await.expect("no panic"), (Ok(()), self.naive.seats()));
+        self.store.check();
     }
 }
 
@@ -217,22 +244,38 @@ fn in_group_order(mut changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
+fn run(ops: Vec<Op>, store: Store) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let mut pair = Pair::new(store).await;
+        for op in ops {
+            let reopened = matches!(op, Op::Reopen);
+            pair = pair.apply(op).await;
+            if reopened {
+                pair.compare().await;
+            }
+        }
+        pair.compare().await;
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_embedded_store_does_what_the_model_says(ops in prop::collection::vec(op(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async {
-            let mut pair = Pair::new();
-            for op in ops {
-                let reopened = matches!(op, Op::Reopen);
-                pair = pair.apply(op).await;
-                if reopened {
-                    pair.compare().await;
-                }
-            }
-            pair.compare().await;
-        });
+        run(ops, Store::Embedded(TempDir::new().expect("a folder")));
+    }
+}
+
+proptest! {
+    // Each case has a database of its own, and a statement of it goes to another process.
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_shared_store_does_what_the_model_says(ops in prop::collection::vec(op(), 1..60)) {
+        static POSTGRES: OnceLock<Postgres> = OnceLock::new();
+        let postgres = POSTGRES.get_or_init(Postgres::start);
+        run(ops, Store::Shared(postgres.create_database()));
     }
 }

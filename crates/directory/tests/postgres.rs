@@ -1,5 +1,12 @@
 //! The shared store is a directory, also for several servers at once.
 
+#[path = "postgres/outages.rs"]
+mod outages;
+#[path = "postgres/server.rs"]
+mod server;
+#[path = "postgres/together.rs"]
+mod together;
+
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -8,7 +15,7 @@ use headcount_directory::postgres::PostgresDirectory;
 use headcount_directory::{CommitSink, Directory};
 use testbed::Postgres;
 
-/// The server that all tests share which do not stop it. It ends with the process.
+/// The PostgreSQL that all tests share which do not stop it. It ends with the process.
 fn postgres() -> &'static Postgres {
     static POSTGRES: OnceLock<Postgres> = OnceLock::new();
     POSTGRES.get_or_init(Postgres::start)

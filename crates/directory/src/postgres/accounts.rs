@@ -33,7 +33,8 @@ pub(crate) async fn keys<'u>(
     app: SdkAppId,
     users: impl IntoIterator<Item = &'u UserId>,
 ) -> Result<HashMap<UserId, AccountKey>, StoreError> {
-    let sql = "SELECT user_id, id FROM account WHERE app = $1 AND user_id = ANY ($2)";
+    let sql = "SELECT u.user_id, a.id FROM unnest($2) AS u (user_id) CROSS JOIN LATERAL (
+             SELECT id FROM account WHERE app = $1 AND user_id = u.user_id LIMIT 1) AS a";
     let rows = db.rows(sql, params![app.stored(), user_ids(users)]).await?;
     rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
 }
@@ -47,7 +48,8 @@ pub(crate) async fn of_users(
     let sql = concat!(
         "SELECT ",
         account_columns!(),
-        " FROM account a WHERE a.app = $1 AND a.user_id = ANY ($2)"
+        " FROM unnest($2) AS u (user_id) CROSS JOIN LATERAL (
+             SELECT * FROM account WHERE app = $1 AND user_id = u.user_id LIMIT 1) AS a"
     );
     let rows = db.rows(sql, params![app.stored(), user_ids(users)]).await?;
     let mut found = HashMap::with_capacity(rows.len());
@@ -74,8 +76,8 @@ pub(crate) async fn login_facts(db: &dyn Rows, key: AccountKey) -> Result<Option
     let sql = concat!(
         "SELECT ",
         account_columns!(),
-        ", g.id FROM account a LEFT JOIN member m ON m.account = a.id
-             LEFT JOIN groups g ON g.id = m.grp AND g.dissolved = 0
+        ", g.id FROM account a LEFT JOIN member m ON m.account = a.id LEFT JOIN LATERAL (
+             SELECT id FROM groups WHERE id = m.grp AND dissolved = 0 LIMIT 1) AS g ON TRUE
          WHERE a.id = $1"
     );
     let rows = db.rows(sql, params![key.stored()]).await?;

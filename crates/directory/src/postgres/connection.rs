@@ -2,6 +2,9 @@
 //!
 //! Nothing is kept in a connection between two transactions, so that a pooler may stand between: no
 //! prepared statements, no settings, no notifications, no locks of a session.
+//!
+//! What a statement looks up by a list, it looks up one by one (`LATERAL` and `LIMIT 1`): that costs the same
+//! whatever the planner believes of a table, and it may not have looked at one that is growing fast.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

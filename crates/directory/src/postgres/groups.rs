@@ -11,11 +11,11 @@ use super::connection::{Connection, Rows};
 use super::members::{self, Seat};
 use crate::{CreateGroupError, Group, JoinedGroup, JoinedGroups, JoinedQuery, NewGroup, StoreError};
 
-/// What [`group`] reads, of a group `g` and its owner `o`.
+/// What [`group`] reads, of a group `g`.
 macro_rules! group_columns {
     () => {
         "g.id, g.app, g.group_id, g.type, g.name, g.introduction, g.notification, g.face_url,
-         o.user_id AS owner_id, g.join_option, g.invite_option, g.member_num, g.member_max,
+         (SELECT user_id FROM account WHERE id = g.owner), g.join_option, g.invite_option, g.member_num, g.member_max,
          g.support_topic, g.created_s"
     };
 }
@@ -45,8 +45,7 @@ pub(crate) async fn find(db: &dyn Rows, app: SdkAppId, id: &GroupId) -> Result<O
     let sql = concat!(
         "SELECT ",
         group_columns!(),
-        " FROM groups g LEFT JOIN account o ON o.id = g.owner
-         WHERE g.app = $1 AND g.group_id = $2 AND g.dissolved = 0"
+        " FROM groups g WHERE g.app = $1 AND g.group_id = $2 AND g.dissolved = 0"
     );
     let row = db.row(sql, params![app.stored(), id.as_str()]).await?;
     row.as_ref().map(group).transpose()
@@ -61,8 +60,8 @@ pub(crate) async fn of_ids(
     let sql = concat!(
         "SELECT ",
         group_columns!(),
-        " FROM groups g LEFT JOIN account o ON o.id = g.owner
-         WHERE g.app = $1 AND g.group_id = ANY ($2) AND g.dissolved = 0"
+        " FROM unnest($2) AS i (group_id) CROSS JOIN LATERAL (
+             SELECT * FROM groups WHERE app = $1 AND group_id = i.group_id AND dissolved = 0 LIMIT 1) AS g"
     );
     let texts: Vec<_> = ids.iter().map(GroupId::as_str).collect();
     let mut found = HashMap::new();
@@ -212,14 +211,15 @@ pub(crate) async fn dissolve(
 /// One page of the groups of an account, and how many there are on all, of one moment.
 const JOINED: &str = concat!(
     "WITH joined AS (
-         SELECT m.grp, m.role, m.joined_s FROM member m JOIN groups g ON g.id = m.grp
+         SELECT m.grp, m.role, m.joined_s FROM member m CROSS JOIN LATERAL (
+             SELECT * FROM groups WHERE id = m.grp LIMIT 1) AS g
          WHERE m.account = $1 AND g.dissolved = 0 AND g.support_topic = $2 AND g.type = ANY ($3)),
      page AS (SELECT * FROM joined ORDER BY grp LIMIT $4 OFFSET $5)
      SELECT ",
     group_columns!(),
     ", p.role, p.joined_s, n.total
      FROM (SELECT count(*) AS total FROM joined) n LEFT JOIN page p ON TRUE
-         LEFT JOIN groups g ON g.id = p.grp LEFT JOIN account o ON o.id = g.owner
+         LEFT JOIN LATERAL (SELECT * FROM groups WHERE id = p.grp LIMIT 1) AS g ON TRUE
      ORDER BY p.grp"
 );
 
@@ -259,8 +259,9 @@ pub(crate) async fn joined(
 /// How many groups an account is a member of, up to `most`.
 pub(crate) async fn joined_count(db: &dyn Rows, account: AccountKey, most: u32) -> Result<u32, StoreError> {
     let sql = "SELECT count(*) FROM (
-             SELECT 1 FROM member m JOIN groups g ON g.id = m.grp
-             WHERE m.account = $1 AND g.dissolved = 0 LIMIT $2) AS joined";
+             SELECT 1 FROM member m CROSS JOIN LATERAL (
+                 SELECT 1 FROM groups WHERE id = m.grp AND dissolved = 0 LIMIT 1) AS g
+             WHERE m.account = $1 LIMIT $2) AS joined";
     count(db, sql, account, most).await
 }
 

@@ -33,7 +33,8 @@ async fn place<'u>(
     users: impl Iterator<Item = &'u UserId>,
 ) -> Result<Option<Place>, StoreError> {
     let sql = "SELECT g.member_num, g.member_max, a.user_id, a.id
-         FROM groups g LEFT JOIN account a ON a.app = g.app AND a.user_id = ANY ($2)
+         FROM groups g LEFT JOIN unnest($2) AS u (user_id) ON TRUE LEFT JOIN LATERAL (
+             SELECT * FROM account WHERE app = g.app AND user_id = u.user_id LIMIT 1) AS a ON TRUE
          WHERE g.id = $1 AND g.dissolved = 0";
     let rows = db.rows(sql, params![group.stored(), user_ids(users)]).await?;
     let Some(first) = rows.first() else {
@@ -42,7 +43,7 @@ async fn place<'u>(
     let (members, members_max): (u32, u32) = (get(first, 0)?, get(first, 1)?);
     let mut keys = HashMap::with_capacity(rows.len());
     for row in &rows {
-        // A row without an account is the only one.
+        // There is a row for each user, and one if none is named.
         if let Some(user) = get(row, 2)? {
             keys.insert(user, get(row, 3)?);
         }
@@ -188,8 +189,10 @@ pub(crate) async fn of_users(
     users: &[UserId],
 ) -> Result<Vec<Option<Member>>, StoreError> {
     let sql = "SELECT m.account, a.user_id, m.role, m.joined_s
-         FROM groups g JOIN account a ON a.app = g.app AND a.user_id = ANY ($2)
-             JOIN member m ON m.grp = g.id AND m.account = a.id
+         FROM groups g CROSS JOIN unnest($2) AS u (user_id) CROSS JOIN LATERAL (
+             SELECT * FROM account WHERE app = g.app AND user_id = u.user_id LIMIT 1) AS a
+         CROSS JOIN LATERAL (
+             SELECT * FROM member WHERE grp = g.id AND account = a.id LIMIT 1) AS m
          WHERE g.id = $1 AND g.dissolved = 0";
     let mut found = HashMap::new();
     for row in &db.rows(sql, params![group.stored(), user_ids(users)]).await? {
@@ -199,17 +202,19 @@ pub(crate) async fn of_users(
     Ok(users.iter().map(|user| found.get(user).cloned()).collect())
 }
 
-/// A page over all rows of a group.
-const PAGE: &str = "SELECT m.account, a.user_id, m.role, m.joined_s
-     FROM groups g JOIN member m ON m.grp = g.id JOIN account a ON a.id = m.account
-     WHERE g.id = $1 AND g.dissolved = 0 AND m.account > $2 AND m.role = ANY ($3)
-     ORDER BY m.account LIMIT $4 OFFSET $5";
-
-/// The same over the owner and the admins alone: an index has only them.
-const RANKED_PAGE: &str = "SELECT m.account, a.user_id, m.role, m.joined_s
-     FROM groups g JOIN member m ON m.grp = g.id JOIN account a ON a.id = m.account
-     WHERE g.id = $1 AND g.dissolved = 0 AND m.account > $2 AND m.role = ANY ($3) AND m.role <> 0
-     ORDER BY m.account LIMIT $4 OFFSET $5";
+/// A page of the members of a living group that a condition picks.
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "SELECT p.account, (SELECT user_id FROM account WHERE id = p.account), p.role, p.joined_s
+             FROM (
+                 SELECT account, role, joined_s FROM member
+                 WHERE grp = (SELECT id FROM groups WHERE id = $1 AND dissolved = 0) AND account > $2 ",
+            $condition,
+            " ORDER BY account LIMIT $3 OFFSET $4) AS p ORDER BY p.account"
+        )
+    };
+}
 
 /// One page of a group's members.
 pub(crate) async fn page(
@@ -221,24 +226,19 @@ pub(crate) async fn page(
         PageStart::After(account) => (account, 0),
         PageStart::Offset(offset) => (AccountKey(0), offset),
     };
-    let ranked = !page.roles.is_empty() && !page.roles.contains(&Role::Member);
-    let roles = if page.roles.is_empty() {
-        numbers(&[Role::Member, Role::Admin, Role::Owner])
+    let (group, after) = (group.stored(), after.stored());
+    let (limit, offset) = (i64::from(page.limit), i64::from(offset));
+    let roles = numbers(&page.roles);
+    let rows = if roles.is_empty() {
+        let sql = page!("");
+        db.rows(sql, params![group, after, limit, offset]).await?
+    } else if page.roles.contains(&Role::Member) {
+        let sql = page!("AND role = ANY ($5)");
+        db.rows(sql, params![group, after, limit, offset, roles]).await?
     } else {
-        numbers(&page.roles)
+        // An index has only these, whatever the number of members.
+        let sql = page!("AND role = ANY ($5) AND role <> 0");
+        db.rows(sql, params![group, after, limit, offset, roles]).await?
     };
-    let sql = if ranked { RANKED_PAGE } else { PAGE };
-    let rows = db
-        .rows(
-            sql,
-            params![
-                group.stored(),
-                after.stored(),
-                roles,
-                i64::from(page.limit),
-                i64::from(offset),
-            ],
-        )
-        .await?;
     rows.iter().map(member).collect()
 }

@@ -53,15 +53,20 @@ impl Snapshot for PostgresSnapshot {
     }
 
     fn memberships(&mut self, each: &mut dyn FnMut(GroupKey, AccountKey)) -> Result<(), StoreError> {
-        let sql = "SELECT m.grp, m.account FROM member m JOIN groups g ON g.id = m.grp AND g.dissolved = 0
-             WHERE (m.grp, m.account) > ($1, $2) ORDER BY m.grp, m.account LIMIT $3";
+        // In portions of all rows: of a group that is dissolved they are passed over here.
+        let sql = "SELECT m.grp, m.account, g.dissolved
+             FROM (SELECT grp, account FROM member WHERE (grp, account) > ($1, $2)
+                   ORDER BY grp, account LIMIT $3) AS m LEFT JOIN groups g ON g.id = m.grp
+             ORDER BY m.grp, m.account";
         let mut last = (GroupKey(0), AccountKey(0));
         loop {
             let (group, account) = (last.0.stored(), last.1.stored());
             let rows = self.read(sql, params![group, account, bound(STORE_SNAPSHOT_ROWS)])?;
             for row in &rows {
                 last = (get(row, 0)?, get(row, 1)?);
-                each(last.0, last.1);
+                if get::<Option<bool>>(row, 2)? == Some(false) {
+                    each(last.0, last.1);
+                }
             }
             if rows.len() < STORE_SNAPSHOT_ROWS {
                 return Ok(());
