@@ -104,6 +104,7 @@ fn a_server_does_not_outlive_a_test_that_is_killed() {
             .unwrap();
         return;
     }
+    let folder = tempfile::tempdir().unwrap();
     let mut second = Command::new(env::current_exe().unwrap())
         .args([
             "--exact",
@@ -111,6 +112,8 @@ fn a_server_does_not_outlive_a_test_that_is_killed() {
             "--nocapture",
         ])
         .env(SECOND, "1")
+        // Nobody removes what it leaves behind.
+        .env("TMPDIR", folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
