@@ -37,8 +37,16 @@ pub struct AppEntry {
     elsewhere: Option<String>,
     pub(crate) verified: VerifiedUserSigs,
     pub(crate) a2_key: A2Key,
-    /// How often the UserSigs of each admin were revoked.
-    revocations: Vec<AtomicU64>,
+    admins: Vec<AdminState>,
+}
+
+/// What is remembered of an admin, so that a new UserSig of theirs is good also while the directory is away.
+#[derive(Debug, Default)]
+struct AdminState {
+    /// How often their UserSigs were revoked.
+    revocations: AtomicU64,
+    /// Up to which second their UserSigs are void, by the directory, and the number of revocations then.
+    void_to_s: RwLock<Option<(u64, Option<u64>)>>,
 }
 
 impl AppEntry {
@@ -52,12 +60,12 @@ impl AppEntry {
             }),
             _ => None,
         };
-        let revocations = app.admins.iter().map(|_| AtomicU64::new(0)).collect();
+        let admins = app.admins.iter().map(|_| AdminState::default()).collect();
         Self {
             a2_key: A2Key::new(&app),
             app,
             elsewhere,
-            revocations,
+            admins,
             verified: VerifiedUserSigs::default(),
         }
     }
@@ -79,14 +87,29 @@ impl AppEntry {
     }
 
     pub(crate) fn revocations(&self, admin: AdminNumber) -> u64 {
-        self.revocations[admin.0].load(Ordering::Acquire)
+        self.admins[admin.0].revocations.load(Ordering::Acquire)
+    }
+
+    /// Up to which second an admin's UserSigs are void, if that is remembered and nothing was revoked since.
+    pub(crate) fn void_to_s(&self, admin: AdminNumber) -> Option<Option<u64>> {
+        let state = &self.admins[admin.0];
+        let remembered = *state.void_to_s.read().unwrap_or_else(PoisonError::into_inner);
+        let (revocations, void_to_s) = remembered?;
+        (revocations == self.revocations(admin)).then_some(void_to_s)
+    }
+
+    /// Remembers what the directory said; `revocations` is the number before it was asked.
+    pub(crate) fn remember_void(&self, admin: AdminNumber, revocations: u64, void_to_s: Option<u64>) {
+        let state = &self.admins[admin.0];
+        let mut remembered = state.void_to_s.write().unwrap_or_else(PoisonError::into_inner);
+        *remembered = Some((revocations, void_to_s));
     }
 
     /// Forgets what was verified of a user, and ends what rests on it.
     pub(crate) fn forget_usersigs(&self, user: &str) {
         self.verified.forget(user);
         if let Some(AdminNumber(at)) = self.admin(user) {
-            self.revocations[at].fetch_add(1, Ordering::AcqRel);
+            self.admins[at].revocations.fetch_add(1, Ordering::AcqRel);
         }
     }
 

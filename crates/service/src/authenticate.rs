@@ -130,18 +130,33 @@ impl Service {
     /// Whether a UserSig is good, and was not revoked.
     async fn verify(&self, entry: &AppEntry, call: &AuthenticatedCall<'_>) -> Result<HeldUserSig, AuthError> {
         let held = self.check_usersig(entry, call)?;
-        if let Ok(user) = UserId::parse(call.identifier) {
-            let account = self
-                .directory
-                .accounts(call.sdkappid, vec![user])
-                .await?
-                .pop()
-                .flatten();
-            if account.is_some_and(|account| account.usersigs_void_to_s >= Some(held.issued_at_s)) {
-                return Err(AuthError::Revoked);
-            }
+        if self.void_to_s(entry, call).await? >= Some(held.issued_at_s) {
+            return Err(AuthError::Revoked);
         }
         Ok(held)
+    }
+
+    /// Up to which second the caller's UserSigs are void. Of admins this is remembered.
+    async fn void_to_s(
+        &self,
+        entry: &AppEntry,
+        call: &AuthenticatedCall<'_>,
+    ) -> Result<Option<u64>, StoreError> {
+        let Ok(user) = UserId::parse(call.identifier) else {
+            return Ok(None);
+        };
+        let admin = entry.admin(call.identifier);
+        if let Some(remembered) = admin.and_then(|admin| entry.void_to_s(admin)) {
+            return Ok(remembered);
+        }
+        let revocations = admin.map(|admin| entry.revocations(admin));
+        let accounts = self.directory.accounts(call.sdkappid, vec![user]).await?;
+        let account = accounts.into_iter().next().flatten();
+        let void_to_s = account.and_then(|account| account.usersigs_void_to_s);
+        if let Some((admin, revocations)) = admin.zip(revocations) {
+            entry.remember_void(admin, revocations, void_to_s);
+        }
+        Ok(void_to_s)
     }
 
     /// An app that is served here.

@@ -95,9 +95,14 @@ impl Gateway {
 
 /// A client that is logged in.
 pub(crate) fn log_in(address: SocketAddr, app: &App, user: &str) -> Gateway {
+    log_in_with(address, &login(app, user))
+}
+
+/// A client that logs in with this frame.
+pub(crate) fn log_in_with(address: SocketAddr, login: &[u8]) -> Gateway {
     let mut client = Gateway::open(address);
     client.opened();
-    client.say(&login(app, user));
+    client.say(login);
     let answer = client.hear().expect("an answer to the login");
     assert!(wire::is_ok(answer.as_bytes()), "{answer}");
     client
