@@ -1,4 +1,5 @@
-// Finds or installs what the suite needs beside the server: the node modules, the Python library, Chromium, curl.
+// Finds or installs what the suite needs beside the server: the node modules, the Python library, Chromium, curl,
+// Redis; PostgreSQL is only looked for.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -98,7 +99,26 @@ function curl() {
   say('curl');
 }
 
+function redis() {
+  const found = () => ['redis-server', 'redis-cli'].every(inPath);
+  if (!found() && !(aptInstall('redis-server') && found())) {
+    fail('redis-server and redis-cli are not in PATH; install them (Debian: redis-server)');
+  }
+  say('Redis');
+}
+
+async function postgres() {
+  const { newestPrograms } = await import('./lib/postgres.mjs');
+  try {
+    say(`PostgreSQL in ${newestPrograms()}`);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
 nodeModules();
 pythonLibrary();
 await chromium();
 curl();
+redis();
+await postgres();

@@ -10,16 +10,18 @@ export class Proxy {
   /** Starts a proxy to a port of this machine. */
   static async start(port) {
     const self = new Proxy();
+    /** Where new connections go. */
+    self.port = port;
     self.pairs = new Set();
     /** Every message from a client: `{command, at}`. */
     self.messages = [];
-    self.listener = net.createServer((client) => self.#accept(client, port));
+    self.listener = net.createServer((client) => self.#accept(client));
     await new Promise((done) => self.listener.listen(0, '127.0.0.1', done));
     self.gateway = `ws://127.0.0.1:${self.listener.address().port}`;
     return self;
   }
 
-  #accept(client, port) {
+  #accept(client) {
     const pair = { client };
     this.pairs.add(pair);
     client.on('error', () => {});
@@ -28,7 +30,7 @@ export class Proxy {
       pair.server?.destroy();
     });
     client.pause();
-    this.#connect(client, port).then(
+    this.#connect(client).then(
       (server) => {
         pair.server = server;
         server.on('close', () => client.destroy());
@@ -42,14 +44,14 @@ export class Proxy {
   }
 
   /** A connection to the server, as soon as there is one. */
-  async #connect(client, port) {
+  async #connect(client) {
     return eventually(
       () =>
         new Promise((done, failed) => {
           if (client.destroyed) {
             throw new Error('the client is gone');
           }
-          const server = net.connect(port, '127.0.0.1', () => done(server));
+          const server = net.connect(this.port, '127.0.0.1', () => done(server));
           server.once('error', failed);
           server.on('error', () => {});
         }),

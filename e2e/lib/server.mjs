@@ -19,13 +19,16 @@ export function environment(extra = {}) {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
-const running = new Set();
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+const running = new Map();
+process.on('exit', () => running.forEach((signal, child) => child.kill(signal)));
 
-/** Starts the binary; the child collects its output in `.out` and `.err` and has a promise `.ended`. */
-export function launch(args, { env = {}, bin = binary, ...options } = {}) {
+/**
+ * Starts the binary, or another program; the child collects its output in `.out` and `.err` and has a promise
+ * `.ended`. It does not outlive this process: `signal` ends it.
+ */
+export function launch(args, { env = {}, bin = binary, signal = 'SIGKILL', ...options } = {}) {
   const child = spawn(bin, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'], ...options });
-  running.add(child);
+  running.set(child, signal);
   child.out = '';
   child.err = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (child.out += text));
@@ -54,9 +57,28 @@ export async function headcount(args, { withinMs = 10_000, ...options } = {}) {
   }
 }
 
+/** Runs one command of another program to its end, which must be a good one; gives what it printed. */
+export async function run(bin, args, { withinMs = 30_000, ...options } = {}) {
+  const child = launch(args, { bin, ...options });
+  const { code, stdout, stderr } = await settled(child.ended, { withinMs, what: `${bin} ${args.join(' ')}` });
+  if (code !== 0) {
+    throw new Error(`${bin} ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
+  }
+  return stdout;
+}
+
 /** Makes an app in a data folder. */
-export async function createApp(dataDir, args = []) {
-  const { code, stdout, stderr } = await headcount(['app', 'create', '--data-dir', dataDir, ...args]);
+export function createApp(dataDir, args = []) {
+  return createAppIn(['--data-dir', dataDir], args);
+}
+
+/** Makes an app in the database that the servers of a cluster share. */
+export function createSharedApp(database, args = []) {
+  return createAppIn(['--database', database], args);
+}
+
+async function createAppIn(place, args) {
+  const { code, stdout, stderr } = await headcount(['app', 'create', ...place, ...args]);
   if (code !== 0) {
     throw new Error(`app create ended with ${code}: ${stderr}`);
   }
@@ -74,19 +96,25 @@ export function temporaryFolder() {
   return mkdtemp(join(tmpdir(), 'headcount-e2e-'));
 }
 
-/** A port nothing listens on, below the range that outgoing connections take theirs from. */
-export async function freePort() {
+/**
+ * A port nothing listens on, below the range that outgoing connections take theirs from; with `companion`, the port
+ * that much above it is free too.
+ */
+export async function freePort({ companion = 0 } = {}) {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const free = await new Promise((done) => {
-      const probe = createServer();
-      probe.once('error', () => done(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
-    });
-    if (free) {
+    const port = 20_000 + Math.floor(Math.random() * (12_000 - companion));
+    if ((await isFree(port)) && (await isFree(port + companion))) {
       return port;
     }
   }
+}
+
+function isFree(port) {
+  return new Promise((done) => {
+    const probe = createServer();
+    probe.once('error', () => done(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
+  });
 }
 
 /** One HTTP request; gives status, headers and the body as text. */
@@ -110,8 +138,8 @@ export function request(url, { method = 'POST', headers = {}, body = '', agent, 
 
 /** The real server with a data folder of its own. */
 export class Server {
-  /** Makes a data folder with one app and starts the server on it. */
-  static async start({ config = '', port, appArgs = [] } = {}) {
+  /** Makes a data folder with one app, unless there is one in a shared database, and starts the server on it. */
+  static async start({ config = '', port, appArgs = [], app } = {}) {
     const server = new Server();
     server.root = await temporaryFolder();
     server.dataDir = join(server.root, 'data');
@@ -119,7 +147,7 @@ export class Server {
     server.port = port ?? (await freePort());
     server.children = [];
     await writeFile(server.configFile, config);
-    server.app = await createApp(server.dataDir, appArgs);
+    server.app = app ?? (await createApp(server.dataDir, appArgs));
     await server.up();
     return server;
   }
@@ -161,6 +189,11 @@ export class Server {
     this.origin = `http://${state.listen}`;
     this.opsOrigin = `http://${state.ops_listen}`;
     this.gateway = `ws://${state.listen}`;
+  }
+
+  /** Whether it wants to be sent clients. */
+  async isReady() {
+    return (await request(`${this.opsOrigin}/readyz`, { method: 'GET', withinMs: 2_000 })).status === 200;
   }
 
   /** Everything that every process of this server printed. */
