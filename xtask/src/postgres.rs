@@ -1,4 +1,4 @@
-//! PostgreSQL for the tests that start one of their own: found, or installed.
+//! PostgreSQL and PgBouncer for the tests that start one of their own: found, or installed.
 
 use std::fs;
 use std::path::Path;
@@ -12,9 +12,12 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 /// Tells Debian's package whether to make and run a server of its own, which no test needs.
 const OWN_SERVER: &str = "/etc/postgresql-common/createcluster.conf";
 
-/// Makes sure that there is a PostgreSQL.
+/// Where Debian puts PgBouncer.
+const POOLER: &str = "/usr/sbin/pgbouncer";
+
+/// Makes sure that there is a PostgreSQL, and a PgBouncer.
 pub(crate) fn find(workspace: &Workspace) -> Result<(), String> {
-    if newest().is_none() {
+    if newest().is_none() || !Path::new(POOLER).is_file() {
         install(workspace)?;
     }
     let version = newest().ok_or_else(|| format!("PostgreSQL is installed and not in {VERSIONS}"))?;
@@ -32,12 +35,12 @@ fn newest() -> Option<u32> {
 }
 
 fn install(workspace: &Workspace) -> Result<(), String> {
-    let advice =
-        "PostgreSQL is needed: install it (on Debian: apt-get install postgresql) and run this again";
+    let advice = "PostgreSQL and PgBouncer are needed: install them (on Debian: apt-get install postgresql \
+                  pgbouncer) and run this again";
     if !is_root() || Command::new("apt-get").arg("--version").output().is_err() {
         return Err(advice.to_owned());
     }
-    say("    found no PostgreSQL: installing it with apt-get");
+    say("    found no PostgreSQL and PgBouncer: installing them with apt-get");
     let failed = |error: String| format!("{error}\n    {advice}");
     want_no_server().map_err(|error| failed(format!("{OWN_SERVER}: {error}")))?;
     for args in [
@@ -50,10 +53,13 @@ fn install(workspace: &Workspace) -> Result<(), String> {
             "-o",
             "Dpkg::Options::=--force-confold",
             "postgresql",
+            "pgbouncer",
         ],
     ] {
         let mut install = workspace.command("apt-get", args);
         install.env("DEBIAN_FRONTEND", "noninteractive");
+        // As when the machine is maintained: the packages then start no servers of their own.
+        install.env("RUNLEVEL", "1");
         step::run(&mut install).map_err(failed)?;
     }
     Ok(())
