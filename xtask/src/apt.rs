@@ -25,6 +25,8 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<(), St
     for args in [&["update"][..], &wanted] {
         let mut install = workspace.command("apt-get", args);
         install.env("DEBIAN_FRONTEND", "noninteractive");
+        // As when the machine is maintained: the packages then start no servers of their own.
+        install.env("RUNLEVEL", "1");
         step::run(&mut install).map_err(|error| format!("{error}\n    {advice}"))?;
     }
     Ok(())

@@ -9,13 +9,19 @@ use crate::workspace::Workspace;
 
 /// Where Debian puts each version's programs of PostgreSQL, in a folder named after the version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
+/// Where Debian puts PgBouncer.
+const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 /// Tells Debian's package whether to make and run a PostgreSQL of its own, which no test needs.
 const POSTGRES_OWN: &str = "/etc/postgresql-common/createcluster.conf";
 
 /// Finds or installs all of them.
 pub(crate) fn find(workspace: &Workspace) -> Result<(), String> {
     find_redis(workspace)?;
-    find_postgres(workspace)
+    find_postgres(workspace)?;
+    if !Path::new(PGBOUNCER).is_file() {
+        apt::install(workspace, &["pgbouncer"])?;
+    }
+    Ok(())
 }
 
 fn find_redis(workspace: &Workspace) -> Result<(), String> {

@@ -4,6 +4,8 @@
 mod outages;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/tls.rs"]
+mod tls;
 #[path = "postgres/together.rs"]
 mod together;
 
@@ -35,4 +37,19 @@ impl Bench for Database {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_shared_store_conforms() {
     run_all(|| Database(postgres().create_database())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_shared_store_conforms_behind_a_pooler_that_lends_connections_for_a_transaction() {
+    let mut behind = Postgres::start();
+    let first = behind.create_database();
+    let pooled = behind.pooled(&first);
+    assert_ne!(first, pooled);
+    let address = pooled.rsplit_once('/').expect("a URL").0.to_owned();
+    run_all(move || {
+        let url = behind.create_database();
+        let database = url.rsplit_once('/').expect("a URL").1;
+        Database(format!("{address}/{database}"))
+    })
+    .await;
 }

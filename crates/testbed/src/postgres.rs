@@ -1,7 +1,7 @@
-//! A PostgreSQL of Debian's package, on a port of its own.
+//! A PostgreSQL of Debian's package, on a port of its own, and a PgBouncer before it.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -24,10 +24,16 @@ const WAIT_MS_MAX: u64 = 60_000;
 /// The time between two looks.
 const LOOK_MS: u64 = 10;
 
-/// Outlives the test's process, and then ends the server and removes its folder. It notices by the end of
+/// The pooler of Debian's package.
+const POOLER: &str = "/usr/sbin/pgbouncer";
+
+/// Outlives the test's process, and then ends the servers and removes its folder. It notices by the end of
 /// its input, which nobody but that process holds open.
 const GUARD: &str = r#"
 read -r _
+if pid=$(cat "$1/pooler.pid" 2>/dev/null); then
+    kill -KILL "$pid" 2>/dev/null
+fi
 if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
     kill -QUIT "$pid" 2>/dev/null
     for _ in $(seq 500); do
@@ -47,6 +53,7 @@ pub struct Postgres {
     folder: PathBuf,
     port: u16,
     server: Option<Child>,
+    pooler: Option<Child>,
     guard: Child,
     databases: AtomicU32,
 }
@@ -73,6 +80,7 @@ impl Postgres {
             folder,
             port: free_port(),
             server: None,
+            pooler: None,
             guard,
             databases: AtomicU32::new(0),
         };
@@ -153,6 +161,71 @@ impl Postgres {
         wait_until("PostgreSQL has started", || self.is_ready());
     }
 
+    /// Restarts it with a certificate and its key, both PEM; from then on it offers TLS.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start with them.
+    pub fn offer_tls(&mut self, certificate: &str, key: &str) {
+        self.stop();
+        let data = self.folder.join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = data.join(name);
+            fs::write(&file, text).expect("a folder of one's own");
+            // It takes no key that others can read.
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file of one's own");
+            if let Some((user, group)) = server_user() {
+                chown(&file, Some(user), Some(group)).expect("root may give a file away");
+            }
+        }
+        fs::write(data.join("postgresql.auto.conf"), "ssl = on\n").expect("a folder of one's own");
+        self.start_again();
+    }
+
+    /// Starts a PgBouncer before it, which lends connections for a transaction each, and returns where the
+    /// database of `url` is found behind that.
+    ///
+    /// # Panics
+    ///
+    /// When PgBouncer is not installed, does not start, or was started before.
+    #[must_use]
+    pub fn pooled(&mut self, url: &str) -> String {
+        assert!(self.pooler.is_none(), "there is one pooler");
+        assert!(
+            Path::new(POOLER).is_file(),
+            "there is no {POOLER}: install it (on Debian: apt-get install pgbouncer)"
+        );
+        let port = free_port();
+        let (settings, users) = (self.folder.join("pooler.ini"), self.folder.join("users"));
+        fs::write(&settings, self.pooler_settings(port)).expect("a folder of one's own");
+        fs::write(&users, format!("\"{USER}\" \"\"\n")).expect("a folder of one's own");
+        let mut command = self.command(Path::new(POOLER));
+        command.arg(settings).stderr(Stdio::null());
+        self.pooler = Some(command.spawn().expect("PgBouncer can be run"));
+        wait_until("PgBouncer has started", || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        });
+        url.replace(&format!(":{}/", self.port), &format!(":{port}/"))
+    }
+
+    fn pooler_settings(&self, port: u16) -> String {
+        let (server, folder) = (self.port, self.folder.display());
+        format!(
+            "[databases]\n\
+             * = host=127.0.0.1 port={server}\n\
+             [pgbouncer]\n\
+             listen_addr = 127.0.0.1\n\
+             listen_port = {port}\n\
+             unix_socket_dir =\n\
+             auth_type = trust\n\
+             auth_file = {folder}/users\n\
+             pool_mode = transaction\n\
+             default_pool_size = 5\n\
+             logfile = {folder}/pooler.log\n\
+             pidfile = {folder}/pooler.pid\n"
+        )
+    }
+
     fn url(&self, database: &str) -> String {
         format!(
             "postgres://{USER}@127.0.0.1:{}/{database}?sslmode=disable",
@@ -203,7 +276,12 @@ impl Postgres {
 
     /// One of its programs that a server is made of.
     fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.programs.join(name));
+        self.command(&self.programs.join(name))
+    }
+
+    /// A program that runs as whom a server has to run.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         // A group of its own: an interrupt at the terminal is for the test, and the guard sees its end.
         command
             .current_dir(&self.folder)
@@ -226,6 +304,12 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        if let Some(mut pooler) = self.pooler.take() {
+            // Both fail only if it has ended.
+            drop(pooler.kill());
+            drop(pooler.wait());
+            drop(fs::remove_file(self.folder.join("pooler.pid")));
+        }
         self.end(Signal::SIGQUIT);
         drop(self.guard.stdin.take());
         // It removes the folder; whatever fails there must not hide what the test found.

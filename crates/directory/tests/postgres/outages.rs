@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use headcount_core::{Change, GroupKey};
 use headcount_directory::{AddMembersError, Directory};
 use testbed::Postgres;
-use tokio::runtime::Builder;
-use tokio::task::JoinSet;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::postgres;
-use crate::server::{APP, NOW_S, Server, agreed, connect, member, user};
+use crate::server::{APP, NOW_S, Server, agreed, connect, member, number, one_waits, user};
 
 /// Joins and leaves until told to stop; failures of the store are part of it.
 async fn come_and_go(server: Arc<Server>, group: GroupKey, name: String, stop: Arc<AtomicBool>) {
@@ -105,23 +105,27 @@ async fn a_database_that_is_stopped_gives_errors_and_one_that_is_back_works() {
     );
 }
 
-/// Stops a server, by not running its tasks, while something happens to its database; returns why it
-/// cannot go on. It goes nowhere from there.
-async fn fails_after(sql: &'static str) -> String {
-    let url = postgres().create_database();
-    let stopped_url = url.clone();
-    let opened = tokio::task::spawn_blocking(move || {
+/// A server whose tasks run only while its runtime does something: it can be stopped.
+async fn stopped(url: &str) -> (Runtime, Server) {
+    let url = url.to_owned();
+    let opened = spawn_blocking(move || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let server = runtime.block_on(Server::open(&stopped_url));
+        let server = runtime.block_on(Server::open(&url));
         (runtime, server)
     });
-    let (runtime, server) = opened.await.unwrap();
+    opened.await.unwrap()
+}
+
+/// Something happens to the database while a server is stopped; returns why it cannot go on.
+async fn fails_after(sql: &'static str) -> String {
+    let url = postgres().create_database();
+    let (runtime, server) = stopped(&url).await;
     let other = Server::open(&url).await;
     for name in ["a", "b", "c"] {
         other.account(name).await;
     }
     connect(&url).await.batch_execute(sql).await.unwrap();
-    let resumed = tokio::task::spawn_blocking(move || {
+    let resumed = spawn_blocking(move || {
         runtime.block_on(async {
             let failed = server.directory.failed().await;
             let refused = server.directory.revoke_usersigs(APP, user("a"), 1).await;
@@ -161,4 +165,48 @@ async fn a_database_that_was_set_back_and_entries_nobody_knows_are_noticed() {
         .unwrap();
     let why = server.directory.failed().await;
     assert!(why.0.contains("set back"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_falls_silent_in_its_transaction_does_not_hold_the_others_for_long() {
+    let url = postgres().create_database();
+    let (runtime, silent) = stopped(&url).await;
+    let other = Server::open(&url).await;
+    for name in ["a", "b", "c"] {
+        other.account(name).await;
+    }
+    let group = other.create("@TGS#_g").await;
+    let beside = connect(&url).await;
+    beside
+        .batch_execute("BEGIN; UPDATE groups SET name = 'x'")
+        .await
+        .unwrap();
+    let waiting_at = url.clone();
+    let falls_silent = spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                added = silent.directory.add_members(group, vec![member("a")], NOW_S) => panic!("{added:?}"),
+                () = one_waits(&waiting_at) => {}
+            }
+        });
+        (runtime, silent)
+    });
+    let (runtime, silent) = falls_silent.await.unwrap();
+    // Now the database answers the silent one, which has the position that the other one needs.
+    beside.batch_execute("COMMIT").await.unwrap();
+    let added = other.directory.add_members(group, vec![member("b")], NOW_S).await;
+    assert!(added.is_ok(), "{added:?}");
+    assert_eq!(number(&beside, "SELECT count(*) FROM member").await, 1);
+
+    let resumed = spawn_blocking(move || {
+        runtime.block_on(async {
+            let added = silent
+                .directory
+                .add_members(group, vec![member("c")], NOW_S)
+                .await;
+            assert!(added.is_ok(), "{added:?}");
+            agreed(&[&silent, &other]).await
+        })
+    });
+    assert_eq!(resumed.await.unwrap().seats().len(), 2);
 }

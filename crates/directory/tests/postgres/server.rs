@@ -152,6 +152,17 @@ pub(crate) async fn number(client: &Client, sql: &str) -> i64 {
     client.query_typed_one(sql, &[]).await.unwrap().get(0)
 }
 
+/// Waits until a server waits for a lock.
+pub(crate) async fn one_waits(url: &str) {
+    // A connection of its own: within a transaction the answer would stay the same.
+    let looking = connect(url).await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+         AND datname = current_database()";
+    while number(&looking, waiting).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 pub(crate) fn user(name: &str) -> UserId {
     UserId::parse(name).expect("a UserID")
 }

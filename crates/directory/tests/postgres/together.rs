@@ -8,18 +8,7 @@ use headcount_directory::{AccountImport, AddedMember, Directory, StoreError};
 use tokio::task::JoinSet;
 
 use crate::postgres;
-use crate::server::{APP, Journal, NOW_S, Server, agreed, connect, member, number, user};
-
-/// Waits until a server waits for a lock.
-async fn one_waits(url: &str) {
-    // A connection of its own: within a transaction the answer would stay the same.
-    let looking = connect(url).await;
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-         AND datname = current_database()";
-    while number(&looking, waiting).await == 0 {
-        tokio::task::yield_now().await;
-    }
-}
+use crate::server::{APP, Journal, NOW_S, Server, agreed, connect, member, number, one_waits, user};
 
 const USERS: usize = 12;
 
