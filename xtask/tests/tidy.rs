@@ -26,18 +26,18 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "service",
         &["core", "usersig", "presence", "directory", "cluster"],
-        &["rusqlite", "sqlx", "hyper", "http", "serde_json"],
+        &["rusqlite", "tokio-postgres", "hyper", "http", "serde_json"],
     ),
     // The error table names the directory's error.
     (
         "edge",
         &["core", "usersig", "service", "directory"],
-        &["rusqlite", "sqlx"],
+        &["rusqlite", "tokio-postgres"],
     ),
     (
         "server",
         &["core", "usersig", "service", "directory", "cluster", "edge"],
-        &["rusqlite", "sqlx"],
+        &["rusqlite", "tokio-postgres"],
     ),
     ("crowd", &["usersig"], &["rusqlite", "hyper"]),
     ("testbed", &[], &["tokio", "hyper"]),

@@ -153,6 +153,8 @@ pub const STORE_READ_MS_MAX: u64 = 5_000;
 /// How long a transaction of a shared directory may take, waiting for other servers and repetitions
 /// included.
 pub const STORE_WRITE_MS_MAX: u64 = 15_000;
+/// How long a command may take that writes to a shared directory, waiting in the queue included.
+pub const STORE_COMMAND_MS_MAX: u64 = 30_000;
 /// How long a transaction of a shared directory may wait for a server that has fallen silent within it.
 pub const STORE_SILENT_MS_MAX: u64 = 5_000;
 /// How long the cut of a recount may take in a shared directory.
@@ -285,6 +287,8 @@ const _: () = {
     assert!(STORE_LOG_LOOK_MS < 1_000);
     // A transaction outlasts a server that has fallen silent before it.
     assert!(STORE_SILENT_MS_MAX < STORE_WRITE_MS_MAX);
+    // A command outlasts a transaction.
+    assert!(STORE_WRITE_MS_MAX < STORE_COMMAND_MS_MAX);
     // All bulk commands that wait fit into one transaction.
     assert!(STORE_SHARED_BULK_MAX * ADD_MEMBERS_MAX < STORE_BATCH_ROWS_MAX);
     // The log is checkpointed before it is started over, and started over before commands wait for it.

@@ -1,7 +1,8 @@
 //! The durable truth: apps, accounts, groups and members.
 //!
-//! [`Directory`] is the one interface; `sqlite::SqliteDirectory` is the embedded store behind it. A new
-//! backend is done when it passes `conformance`.
+//! [`Directory`] is the one interface. Behind it are `sqlite::SqliteDirectory`, the embedded store of one
+//! server, and `postgres::PostgresDirectory`, which several servers share. A new backend is done when it
+//! passes `conformance`.
 //!
 //! # Promises of every backend
 //!

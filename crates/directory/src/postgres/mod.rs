@@ -31,7 +31,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use headcount_core::limits::{STORE_BULK_ROWS_MIN, STORE_CUT_MS_MAX, STORE_QUEUE_MAX, STORE_SHARED_BULK_MAX};
+use headcount_core::limits::{
+    STORE_BULK_ROWS_MIN, STORE_COMMAND_MS_MAX, STORE_CUT_MS_MAX, STORE_QUEUE_MAX, STORE_SHARED_BULK_MAX,
+};
 use headcount_core::{AccountKey, App, GroupId, GroupKey, SdkAppId, UserId};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -158,8 +160,20 @@ impl PostgresDirectory {
         }
     }
 
-    /// Runs `body` in a transaction, with what else is waiting.
+    /// Runs `body` in a transaction, with what else is waiting, within the time that a command may take. A
+    /// command that has waited for longer is not begun.
     async fn write<I, T, E>(&self, rows: usize, input: I, body: Body<I, T, E>) -> Result<T, E>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let limit = Duration::from_millis(STORE_COMMAND_MS_MAX);
+        let written = timeout(limit, self.wait_and_write(rows, input, body)).await;
+        written.unwrap_or_else(|_| Err(too_slow("the directory", STORE_COMMAND_MS_MAX).into()))
+    }
+
+    async fn wait_and_write<I, T, E>(&self, rows: usize, input: I, body: Body<I, T, E>) -> Result<T, E>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,

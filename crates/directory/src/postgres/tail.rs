@@ -64,7 +64,7 @@ impl Tail {
             .await?;
         // It may have been among what was read.
         if *position < own {
-            self.tell(&mut position, own, changes);
+            self.tell(&mut position, own, changes)?;
         }
         Ok(())
     }
@@ -127,14 +127,17 @@ impl Tail {
                 return Err(self.fail("no longer reaches back to where this server stopped"));
             }
             let changes = log::read(&commit.changes).map_err(|error| self.fail(&error.0))?;
-            self.tell(position, commit.position, &changes);
+            self.tell(position, commit.position, &changes)?;
         }
         Ok(())
     }
 
-    fn tell(&self, position: &mut u64, next: u64, changes: &[Change]) {
-        self.sink.committed(next, changes);
+    fn tell(&self, position: &mut u64, next: u64, changes: &[Change]) -> Result<(), StoreError> {
+        // What it did not take in cannot be told again: part of it may have been.
+        catch_unwind(AssertUnwindSafe(|| self.sink.committed(next, changes)))
+            .map_err(|_| self.fail("has a commit that this server failed to take in"))?;
         *position = next;
+        Ok(())
     }
 
     fn fail(&self, why: &str) -> StoreError {

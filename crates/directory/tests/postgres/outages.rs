@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use headcount_core::{Change, GroupKey};
-use headcount_directory::{AddMembersError, Directory};
+use headcount_directory::postgres::{OpenError, PostgresDirectory};
+use headcount_directory::{AddMembersError, CommitSink, Directory};
 use testbed::Postgres;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::postgres;
-use crate::server::{APP, NOW_S, Server, agreed, connect, member, number, one_waits, user};
+use crate::server::{APP, Journal, NOW_S, Server, agreed, connect, execute, member, number, one_waits, user};
 
 /// Joins and leaves until told to stop; failures of the store are part of it.
 async fn come_and_go(server: Arc<Server>, group: GroupKey, name: String, stop: Arc<AtomicBool>) {
@@ -105,15 +106,54 @@ async fn a_database_that_is_stopped_gives_errors_and_one_that_is_back_works() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_takes_connections_and_says_nothing_is_given_up() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://a@{}/a", silent.local_addr().unwrap());
+    let refused = PostgresDirectory::open(&url, Arc::new(Journal::default())).await;
+    let Some(OpenError::Store(error)) = refused.err() else {
+        panic!("it was taken for a database");
+    };
+    assert!(error.0.contains("did not answer"), "{error}");
+}
+
+/// A sink that fails at its second commit.
+struct Stumbling(AtomicBool);
+
+impl CommitSink for Stumbling {
+    fn committed(&self, _: u64, changes: &[Change]) {
+        assert!(
+            changes.is_empty() || !self.0.swap(true, Ordering::Relaxed),
+            "as a defect would"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_failed_to_take_in_a_commit_does_not_go_on() {
+    let url = postgres().create_database();
+    let journal = Arc::new(Stumbling(AtomicBool::new(false)));
+    let directory = PostgresDirectory::open(&url, journal).await.unwrap();
+    let other = Server::open(&url).await;
+    other.account("a").await;
+    for _ in 0..2 {
+        assert_eq!(other.directory.revoke_usersigs(APP, user("a"), 1).await, Ok(true));
+    }
+    let failed = directory.failed().await;
+    assert!(failed.0.contains("failed to take in"), "{failed}");
+    assert_eq!(directory.revoke_usersigs(APP, user("a"), 1).await, Err(failed));
+}
+
 /// A server whose tasks run only while its runtime does something: it can be stopped.
 async fn stopped(url: &str) -> (Runtime, Server) {
     let url = url.to_owned();
     let opened = spawn_blocking(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
         let server = runtime.block_on(Server::open(&url));
         (runtime, server)
     });
-    opened.await.unwrap()
+    opened.await.expect("no panic")
 }
 
 /// Something happens to the database while a server is stopped; returns why it cannot go on.
@@ -124,7 +164,7 @@ async fn fails_after(sql: &'static str) -> String {
     for name in ["a", "b", "c"] {
         other.account(name).await;
     }
-    connect(&url).await.batch_execute(sql).await.unwrap();
+    execute(&connect(&url).await, sql).await;
     let resumed = spawn_blocking(move || {
         runtime.block_on(async {
             let failed = server.directory.failed().await;
@@ -135,7 +175,7 @@ async fn fails_after(sql: &'static str) -> String {
             failed.0
         })
     });
-    resumed.await.unwrap()
+    resumed.await.expect("no panic")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -158,11 +198,7 @@ async fn a_database_that_was_set_back_and_entries_nobody_knows_are_noticed() {
     let url = postgres().create_database();
     let server = Server::open(&url).await;
     server.account("a").await;
-    connect(&url)
-        .await
-        .batch_execute("UPDATE log_head SET position = 0")
-        .await
-        .unwrap();
+    execute(&connect(&url).await, "UPDATE log_head SET position = 0").await;
     let why = server.directory.failed().await;
     assert!(why.0.contains("set back"), "{why}");
 }
@@ -177,10 +213,7 @@ async fn a_server_that_falls_silent_in_its_transaction_does_not_hold_the_others_
     }
     let group = other.create("@TGS#_g").await;
     let beside = connect(&url).await;
-    beside
-        .batch_execute("BEGIN; UPDATE groups SET name = 'x'")
-        .await
-        .unwrap();
+    execute(&beside, "BEGIN; UPDATE groups SET name = 'x'").await;
     let waiting_at = url.clone();
     let falls_silent = spawn_blocking(move || {
         runtime.block_on(async {
@@ -193,7 +226,7 @@ async fn a_server_that_falls_silent_in_its_transaction_does_not_hold_the_others_
     });
     let (runtime, silent) = falls_silent.await.unwrap();
     // Now the database answers the silent one, which has the position that the other one needs.
-    beside.batch_execute("COMMIT").await.unwrap();
+    execute(&beside, "COMMIT").await;
     let added = other.directory.add_members(group, vec![member("b")], NOW_S).await;
     assert!(added.is_ok(), "{added:?}");
     assert_eq!(number(&beside, "SELECT count(*) FROM member").await, 1);

@@ -25,7 +25,7 @@ pub(crate) struct Told {
 impl Told {
     /// The last commit.
     pub(crate) fn position(&self) -> u64 {
-        self.began_at + u64::try_from(self.commits.len()).unwrap()
+        self.began_at + u64::try_from(self.commits.len()).expect("a number of commits")
     }
 
     pub(crate) fn contains(&self, change: &Change) -> bool {
@@ -114,7 +114,7 @@ impl Server {
     pub(crate) async fn cut(&self) -> (BTreeSet<Seat>, Told) {
         let (sender, told) = std::sync::mpsc::sync_channel(1);
         let journal = Arc::clone(&self.journal);
-        let at_cut = Box::new(move || sender.send(journal.told()).unwrap());
+        let at_cut = Box::new(move || sender.send(journal.told()).expect("the receiver waits"));
         let mut snapshot = self.directory.cut(at_cut).await.expect("a snapshot");
         let read = tokio::task::spawn_blocking(move || {
             let mut seats = BTreeSet::new();
@@ -124,7 +124,10 @@ impl Server {
             snapshot.memberships(each).expect("the memberships are read");
             seats
         });
-        (read.await.unwrap(), told.recv().unwrap())
+        (
+            read.await.expect("no panic"),
+            told.recv().expect("at_cut ran before the answer"),
+        )
     }
 }
 
@@ -142,14 +145,19 @@ pub(crate) async fn agreed(servers: &[&Server]) -> Told {
 
 /// A connection beside those of the servers.
 pub(crate) async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
     // It ends with the client.
     tokio::spawn(connection);
     client
 }
 
+pub(crate) async fn execute(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.expect("the SQL is right");
+}
+
 pub(crate) async fn number(client: &Client, sql: &str) -> i64 {
-    client.query_typed_one(sql, &[]).await.unwrap().get(0)
+    let row = client.query_typed_one(sql, &[]).await;
+    row.expect("a row").get(0)
 }
 
 /// Waits until a server waits for a lock.

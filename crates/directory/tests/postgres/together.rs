@@ -8,7 +8,7 @@ use headcount_directory::{AccountImport, AddedMember, Directory, StoreError};
 use tokio::task::JoinSet;
 
 use crate::postgres;
-use crate::server::{APP, Journal, NOW_S, Server, agreed, connect, member, number, one_waits, user};
+use crate::server::{APP, Journal, NOW_S, Server, agreed, connect, execute, member, number, one_waits, user};
 
 const USERS: usize = 12;
 
@@ -22,8 +22,8 @@ async fn churn(server: Arc<Server>, task: usize) {
     for turn in 0..40 {
         let (name, id) = (name(task * 5 + turn), format!("g{}", (task + turn) % 3));
         let account = server.account(&name).await;
-        let id = headcount_core::GroupId::parse(&id).unwrap();
-        let group = directory.group(APP, id.clone()).await.unwrap();
+        let id = headcount_core::GroupId::parse(&id).expect("a group id");
+        let group = directory.group(APP, id.clone()).await.expect("the store works");
         match (group.map(|group| group.key), (task + turn * 7) % 12) {
             // Another task may have been faster.
             (None, _) => drop(
@@ -32,13 +32,16 @@ async fn churn(server: Arc<Server>, task: usize) {
                     .await,
             ),
             (Some(group), 0) => {
-                if directory.dissolve_group(group).await.unwrap() {
+                if directory.dissolve_group(group).await.expect("the store works") {
                     let app = APP;
                     assert!(journal.told().contains(&Change::Dissolved { app, id, group }));
                 }
             }
             (Some(_), 1) => {
-                let deleted = directory.delete_accounts(APP, vec![user(&name)]).await.unwrap();
+                let deleted = directory
+                    .delete_accounts(APP, vec![user(&name)])
+                    .await
+                    .expect("the store works");
                 let user = user(&name);
                 let app = APP;
                 // Somebody else may have deleted it, and a third one made it again.
@@ -73,7 +76,7 @@ async fn leave(server: &Server, group: GroupKey, name: &str) {
         .directory
         .remove_members(group, vec![user(name)])
         .await
-        .unwrap();
+        .expect("the store works");
     for account in removed.into_iter().flat_map(|removed| removed.removed) {
         assert!(server.journal.told().contains(&Change::Left { account, group }));
     }
@@ -201,10 +204,7 @@ async fn a_command_that_fails_leaves_those_alone_that_share_its_transaction() {
     let server = Arc::new(Server::open(&url).await);
     let beside = connect(&url).await;
     // All wait for this, and then share a transaction.
-    beside
-        .batch_execute("BEGIN; SELECT 1 FROM log_head FOR UPDATE")
-        .await
-        .unwrap();
+    execute(&beside, "BEGIN; SELECT 1 FROM log_head FOR UPDATE").await;
     let mut tasks = JoinSet::new();
     for n in 0..20 {
         let server = Arc::clone(&server);
@@ -222,7 +222,7 @@ async fn a_command_that_fails_leaves_those_alone_that_share_its_transaction() {
         });
     }
     one_waits(&url).await;
-    beside.batch_execute("COMMIT").await.unwrap();
+    execute(&beside, "COMMIT").await;
     for (n, imported) in tasks.join_all().await {
         assert_eq!(imported.is_err(), n % 2 == 1, "{imported:?}");
     }
@@ -238,10 +238,11 @@ async fn a_transaction_that_the_database_gives_up_for_another_is_run_again() {
     let account = server.account("a").await;
     let group = server.create("@TGS#_g").await;
     let other = connect(&url).await;
-    other
-        .batch_execute("SET deadlock_timeout = '60s'; BEGIN; UPDATE groups SET name = 'x'")
-        .await
-        .unwrap();
+    execute(
+        &other,
+        "SET deadlock_timeout = '60s'; BEGIN; UPDATE groups SET name = 'x'",
+    )
+    .await;
     let adding = Arc::clone(&server);
     let added = tokio::spawn(async move {
         adding
@@ -251,10 +252,7 @@ async fn a_transaction_that_the_database_gives_up_for_another_is_run_again() {
     });
     one_waits(&url).await;
     // Each has what the other one waits for. The server's transaction is the one that gives way.
-    other
-        .batch_execute("UPDATE log_head SET position = position; COMMIT")
-        .await
-        .unwrap();
+    execute(&other, "UPDATE log_head SET position = position; COMMIT").await;
     assert_eq!(added.await.unwrap(), Ok(vec![AddedMember::Added(account)]));
     let told = server.journal.told();
     assert_eq!(
@@ -285,10 +283,7 @@ async fn rows_of_a_dissolved_group_are_removed_by_any_server() {
     server.directory.add_members(group, members, NOW_S).await.unwrap();
     server.directory.close().await;
     // As a server would that dies at once.
-    beside
-        .batch_execute("UPDATE groups SET dissolved = 1")
-        .await
-        .unwrap();
+    execute(&beside, "UPDATE groups SET dissolved = 1").await;
     assert_eq!(number(&beside, "SELECT count(*) FROM member").await, 1_500);
     let _another = Server::open(&url).await;
     while number(
@@ -311,10 +306,7 @@ async fn old_commits_leave_the_log_and_late_servers_do_not_miss_them() {
         server.account(name).await;
     }
     server.directory.close().await;
-    beside
-        .batch_execute("UPDATE log SET at_s = at_s - 4000 WHERE position < 3")
-        .await
-        .unwrap();
+    execute(&beside, "UPDATE log SET at_s = at_s - 4000 WHERE position < 3").await;
     let later = Server::open(&url).await;
     while number(&beside, "SELECT count(*) FROM log").await > 1 {
         tokio::task::yield_now().await;
