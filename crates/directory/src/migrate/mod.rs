@@ -6,6 +6,8 @@
 
 mod compare;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;

@@ -34,7 +34,7 @@ pub(crate) struct Table {
 /// wait to be removed.
 pub(crate) static TABLES: [&Table; 5] = [&APPS, &ADMINS, &ACCOUNTS, &GROUPS, &MEMBERS];
 
-static APPS: Table = Table {
+pub(crate) static APPS: Table = Table {
     name: "app",
     rows: "apps",
     living: "",
@@ -48,7 +48,7 @@ static APPS: Table = Table {
     ],
 };
 
-static ADMINS: Table = Table {
+pub(crate) static ADMINS: Table = Table {
     name: "app_admin",
     rows: "admins of apps",
     living: "",
@@ -97,7 +97,7 @@ pub(crate) static GROUPS: Table = Table {
     ],
 };
 
-static MEMBERS: Table = Table {
+pub(crate) static MEMBERS: Table = Table {
     name: "member",
     rows: "members",
     living: "WHERE grp NOT IN (SELECT id FROM groups WHERE dissolved <> 0)",
