@@ -54,7 +54,7 @@ impl fmt::Display for MigrateError {
             ),
             Self::Unfinished => f.write_str(
                 "another copy into the database is under way, or was not finished; if it was broken off, \
-                 drop the database's tables or use a fresh database",
+                 drop its tables and sequences or use a fresh database",
             ),
             Self::Unfit(text) => write!(
                 f,

@@ -87,7 +87,7 @@ fn present(head: Option<Row>) -> Result<u64, StoreError> {
     let missing = || {
         StoreError(
             "data is being copied into this database, or its copy was not finished: wait until `headcount \
-             migrate` has ended; if it was broken off, drop the database's tables or use a fresh database, \
+             migrate` has ended; if it was broken off, drop its tables and sequences or use a fresh database, \
              and copy again"
                 .to_owned(),
         )
