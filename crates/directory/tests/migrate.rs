@@ -33,6 +33,11 @@ fn postgres() -> &'static Postgres {
     POSTGRES.get_or_init(Postgres::start)
 }
 
+/// What a step of the preparation came to.
+fn done<T, E: std::fmt::Debug>(result: Result<T, E>) -> T {
+    result.expect("the preparation succeeds")
+}
+
 struct Nobody;
 
 impl CommitSink for Nobody {
@@ -40,15 +45,15 @@ impl CommitSink for Nobody {
 }
 
 fn embedded(folder: &Path) -> SqliteDirectory {
-    SqliteDirectory::open(folder, Arc::new(Nobody)).unwrap()
+    done(SqliteDirectory::open(folder, Arc::new(Nobody)))
 }
 
 async fn shared(url: &str) -> PostgresDirectory {
-    PostgresDirectory::open(url, Arc::new(Nobody)).await.unwrap()
+    done(PostgresDirectory::open(url, Arc::new(Nobody)).await)
 }
 
 fn user(name: &str) -> UserId {
-    UserId::parse(name).unwrap()
+    done(UserId::parse(name))
 }
 
 fn group_id(group_type: GroupType) -> GroupId {
@@ -56,7 +61,7 @@ fn group_id(group_type: GroupType) -> GroupId {
         GroupType::Community => "@TGS#_fans".to_owned(),
         other => format!("{other:?}"),
     };
-    GroupId::parse(&id).unwrap()
+    done(GroupId::parse(&id))
 }
 
 fn app(sdkappid: SdkAppId, admins: &[&str], region: Option<&str>) -> App {
@@ -102,10 +107,10 @@ const USERS: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "gone", "last
 
 async fn truth(directory: &dyn Directory) -> Truth {
     let users = || USERS.iter().map(|name| user(name)).collect();
-    let mut accounts = directory.accounts(APP, users()).await.unwrap();
-    accounts.extend(directory.accounts(OTHER_APP, users()).await.unwrap());
+    let mut accounts = done(directory.accounts(APP, users()).await);
+    accounts.extend(done(directory.accounts(OTHER_APP, users()).await));
     let ids = TYPES.iter().map(|&group_type| group_id(group_type)).collect();
-    let groups = directory.groups(APP, ids).await.unwrap();
+    let groups = done(directory.groups(APP, ids).await);
     let mut members = Vec::new();
     for group in groups.iter().flatten() {
         let page = MemberPage {
@@ -113,11 +118,11 @@ async fn truth(directory: &dyn Directory) -> Truth {
             limit: 100,
             roles: Vec::new(),
         };
-        members.push(directory.members(group.key, page).await.unwrap());
+        members.push(done(directory.members(group.key, page).await));
     }
     Truth {
-        revision: directory.apps_revision().await.unwrap(),
-        apps: directory.apps().await.unwrap(),
+        revision: done(directory.apps_revision().await),
+        apps: done(directory.apps().await),
         accounts,
         groups,
         members,
@@ -126,71 +131,25 @@ async fn truth(directory: &dyn Directory) -> Truth {
 
 /// A folder with something of everything. The last account and the last group that were made are gone.
 async fn install() -> TempDir {
-    let folder = TempDir::new().unwrap();
+    let folder = done(TempDir::new());
     let directory = embedded(folder.path());
-    let apps = [
-        app(OTHER_APP, &[], Some("eu")),
-        app(APP, &["administrator", "second"], None),
-    ];
-    for app in apps {
-        directory.create_app(app, NOW_S).await.unwrap();
-    }
-    let imports = USERS.iter().map(|name| AccountImport {
-        user: user(name),
-        nick: (*name != "bob").then(|| format!("{name} \u{e9}\\N")),
-        face_url: (*name == "alice").then(|| "http://alice".to_owned()),
-    });
-    directory
-        .import_accounts(APP, imports.collect(), NOW_S)
-        .await
-        .unwrap();
-    directory
-        .ensure_account(OTHER_APP, user("alice"), NOW_S + 1)
-        .await
-        .unwrap();
-    let revoked = directory.revoke_usersigs(APP, user("bob"), NOW_S + 9).await;
-    assert_eq!(revoked, Ok(true));
+    done(directory.create_app(app(OTHER_APP, &[], Some("eu")), NOW_S).await);
+    let admins = ["administrator", "second"];
+    done(directory.create_app(app(APP, &admins, None), NOW_S).await);
+    make_accounts(&directory).await;
     for (number, group_type) in (1..).zip(TYPES) {
-        let owner = (group_type != GroupType::Meeting).then_some("alice");
-        let group = directory
-            .create_group(new_group(group_type, owner))
-            .await
-            .unwrap();
-        if group_type != GroupType::AvChatRoom {
-            let members = ["bob", "carol", "gone"]
-                .into_iter()
-                .zip(1..)
-                .map(|(name, place)| {
-                    let role = if name == "carol" {
-                        Role::Admin
-                    } else {
-                        Role::Member
-                    };
-                    NewMember {
-                        user: user(name),
-                        role,
-                        joined_at_s: Some(NOW_S + number * 10 + place),
-                    }
-                });
-            directory
-                .add_members(group.key, members.collect(), NOW_S)
-                .await
-                .unwrap();
-        }
+        make_group(&directory, group_type, NOW_S + number * 10).await;
     }
     let doomed = NewGroup {
-        id: GroupId::parse("doomed").unwrap(),
+        id: done(GroupId::parse("doomed")),
         ..new_group(GroupType::Public, Some("dave"))
     };
-    directory.create_group(doomed).await.unwrap();
-    let last = directory
-        .ensure_account(OTHER_APP, user("last"), NOW_S)
-        .await
-        .unwrap();
-    let gone = directory.delete_accounts(APP, vec![user("gone")]).await;
-    assert_eq!(gone, Ok(vec![true]));
-    let gone = directory.delete_accounts(OTHER_APP, vec![last.user]).await;
-    assert_eq!(gone, Ok(vec![true]));
+    done(directory.create_group(doomed).await);
+    done(directory.ensure_account(OTHER_APP, user("last"), NOW_S).await);
+    for (app, name) in [(APP, "gone"), (OTHER_APP, "last")] {
+        let deleted = directory.delete_accounts(app, vec![user(name)]).await;
+        assert_eq!(deleted, Ok(vec![true]));
+    }
     directory.close().await;
     // A group that is dissolved and that no server has begun to remove.
     execute(
@@ -200,8 +159,44 @@ async fn install() -> TempDir {
     folder
 }
 
+async fn make_accounts(directory: &dyn Directory) {
+    let imports = USERS.iter().map(|name| AccountImport {
+        user: user(name),
+        nick: (*name != "bob").then(|| format!("{name} \u{e9}\\N")),
+        face_url: (*name == "alice").then(|| "http://alice".to_owned()),
+    });
+    done(directory.import_accounts(APP, imports.collect(), NOW_S).await);
+    done(
+        directory
+            .ensure_account(OTHER_APP, user("alice"), NOW_S + 1)
+            .await,
+    );
+    let revoked = directory.revoke_usersigs(APP, user("bob"), NOW_S + 9).await;
+    assert_eq!(revoked, Ok(true));
+}
+
+/// A group of some type, with members where these are stored.
+async fn make_group(directory: &dyn Directory, group_type: GroupType, joined_at_s: u64) {
+    let owner = (group_type != GroupType::Meeting).then_some("alice");
+    let group = done(directory.create_group(new_group(group_type, owner)).await);
+    if group_type == GroupType::AvChatRoom {
+        return;
+    }
+    let members = ["bob", "carol", "gone"].into_iter().zip(1..);
+    let members = members.map(|(name, place)| NewMember {
+        user: user(name),
+        role: if name == "carol" {
+            Role::Admin
+        } else {
+            Role::Member
+        },
+        joined_at_s: Some(joined_at_s + place),
+    });
+    done(directory.add_members(group.key, members.collect(), NOW_S).await);
+}
+
 fn execute(folder: &Path, sql: &str) {
-    let database = rusqlite::Connection::open(folder.join("headcount.db")).unwrap();
+    let database = done(rusqlite::Connection::open(folder.join("headcount.db")));
     assert_eq!(database.execute(sql, []), Ok(1), "{sql}");
 }
 
@@ -216,7 +211,7 @@ async fn migrate(folder: &Path, url: &str) -> Result<Vec<Progress>, MigrateError
 }
 
 async fn differences(migration: &Migration) -> Vec<String> {
-    let found = migration.verify(&mut |_| {}).await.unwrap();
+    let found = done(migration.verify(&mut |_| {}).await);
     found.iter().map(ToString::to_string).collect()
 }
 
@@ -441,16 +436,16 @@ async fn an_empty_install_moves_too() {
 
 /// Makes an install whose accounts fill batches to the last row, and whose members have one more.
 async fn large() -> TempDir {
-    let folder = TempDir::new().unwrap();
+    let folder = done(TempDir::new());
     let directory = embedded(folder.path());
-    directory.create_app(app(APP, &[], None), NOW_S).await.unwrap();
+    done(directory.create_app(app(APP, &[], None), NOW_S).await);
     let mut keys = Vec::new();
     for group_type in [GroupType::Community, GroupType::Public] {
         let group = NewGroup {
             members_max: 1_000_000,
             ..new_group(group_type, None)
         };
-        keys.push(directory.create_group(group).await.unwrap().key);
+        keys.push(done(directory.create_group(group).await).key);
     }
     directory.close().await;
     let member = |group, number| BulkMember {
@@ -463,8 +458,8 @@ async fn large() -> TempDir {
         .map(|number| member(keys[0], number))
         .collect();
     members.push(member(keys[1], 0));
-    let mut import = BulkImport::open(folder.path(), APP).unwrap();
-    let imported = import.members(&members, UnknownAccount::Made, NOW_S).unwrap();
+    let mut import = done(BulkImport::open(folder.path(), APP));
+    let imported = done(import.members(&members, UnknownAccount::Made, NOW_S));
     assert_eq!(imported.accounts_made, 2 * MIGRATE_BATCH_ROWS as u64);
     folder
 }

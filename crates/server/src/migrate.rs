@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use headcount_core::Clock;
 use headcount_core::limits::PROGRESS_TOLD_MS;
+use headcount_directory::StoreError;
 use headcount_directory::migrate::{Difference, MigrateError, Migration, Progress};
 
 use crate::Failure;
@@ -62,31 +63,12 @@ async fn migrate(flags: &MigrateFlags) -> Result<Vec<Difference>, Failure> {
     let migration = Migration::begin(&flags.from, &flags.to)
         .await
         .map_err(|error| failed(&error, &flags.from))?;
-    let mut report = Report::begin("");
-    let broken_off = |error| {
-        Failure(format!(
-            "{error}; the copy was not finished: begin again with a fresh database"
-        ))
-    };
-    migration
-        .copy(&mut |progress| report.tell(progress))
-        .await
-        .map_err(broken_off)?;
-    let totals: Vec<_> = migration.totals().iter().map(count).collect();
-    println!("copied: {}; {}", totals.join(", "), report.speed(&migration));
+    copy(&migration).await.map_err(|error| broken_off(&error))?;
     if !flags.skip_verification {
-        let mut report = Report::begin("verifying ");
-        let differences = migration
-            .verify(&mut |progress| report.tell(progress))
-            .await
-            .map_err(broken_off)?;
-        if !differences.is_empty() {
-            return Ok(differences);
+        let found = verify(&migration).await.map_err(|error| broken_off(&error))?;
+        if !found.is_empty() {
+            return Ok(found);
         }
-        println!(
-            "verified: every row is the same, and every MemberNum equals its rows; {}",
-            report.speed(&migration)
-        );
     }
     migration.finish().await.map_err(|error| {
         Failure(format!(
@@ -102,15 +84,41 @@ async fn migrate(flags: &MigrateFlags) -> Result<Vec<Difference>, Failure> {
     Ok(Vec::new())
 }
 
+async fn copy(migration: &Migration) -> Result<(), StoreError> {
+    let mut report = Report::begin("");
+    migration.copy(&mut |progress| report.tell(progress)).await?;
+    let totals = migration.totals();
+    let counts: Vec<_> = totals
+        .iter()
+        .map(|Progress { rows, total, .. }| format!("{total} {rows}"))
+        .collect();
+    println!("copied: {}; {}", counts.join(", "), report.speed(&totals));
+    Ok(())
+}
+
+async fn verify(migration: &Migration) -> Result<Vec<Difference>, StoreError> {
+    let mut report = Report::begin("verifying ");
+    let found = migration.verify(&mut |progress| report.tell(progress)).await?;
+    if found.is_empty() {
+        println!(
+            "verified: every row is the same, and every MemberNum equals its rows; {}",
+            report.speed(&migration.totals())
+        );
+    }
+    Ok(found)
+}
+
+fn broken_off(error: &StoreError) -> Failure {
+    Failure(format!(
+        "{error}; the copy was not finished: begin again with a fresh database"
+    ))
+}
+
 fn failed(error: &MigrateError, folder: &Path) -> Failure {
     match error {
         MigrateError::Source(error) => Failure(format!("cannot read {}: {error}", folder.display())),
         error => Failure::new(error),
     }
-}
-
-fn count(progress: &Progress) -> String {
-    format!("{} {}", progress.total, progress.rows)
 }
 
 /// What one pass over all rows tells: how far it is, and how fast it was.
@@ -148,8 +156,8 @@ impl Report {
         eprintln!("{}{rows}: {done} of {total}", self.what);
     }
 
-    fn speed(&self, migration: &Migration) -> String {
-        let rows: u64 = migration.totals().iter().map(|progress| progress.total).sum();
+    fn speed(&self, totals: &[Progress]) -> String {
+        let rows: u64 = totals.iter().map(|progress| progress.total).sum();
         let elapsed_us = (self.clock.monotonic_us() - self.began_us).max(1);
         let elapsed = std::time::Duration::from_micros(elapsed_us);
         format!(
