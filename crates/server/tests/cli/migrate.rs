@@ -66,13 +66,13 @@ impl Stand {
         assert_eq!(server.stop().code, Some(0));
     }
 
-    fn start(&self, url: &str, more: &[&str]) -> Process {
+    fn start(&self, url: &str) -> Process {
         let from = format!("sqlite:{}", text(&self.data()));
-        Process::start(&[&["migrate", "--from", &from, "--to", url], more].concat(), &[])
+        Process::start(&["migrate", "--from", &from, "--to", url], &[])
     }
 
     fn migrate(&self, url: &str) -> Ended {
-        self.start(url, &[]).ended()
+        self.start(url).ended()
     }
 
     /// A server of the cluster at a database, as it starts.
@@ -196,7 +196,7 @@ fn a_copy_that_was_killed_is_refused_for_what_it_is() {
          'BEGIN PERFORM pg_sleep(600); RETURN NEW; END'; \
          CREATE TRIGGER wait BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION wait()",
     );
-    let mut copying = stand.start(&url, &[]);
+    let mut copying = stand.start(&url);
     copying.wait_for("members: 0 of 12");
     copying.kill();
     let ended = copying.ended();
@@ -227,7 +227,12 @@ fn a_row_that_arrives_otherwise_is_named_and_nothing_handed_over() {
     assert!(found.stderr.contains("not handed over"), "{found:?}");
     stand.assert_unfinished(&url);
     postgres().execute(&url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-    let again = stand.start(&url, &["--skip-verification"]).ended();
+    let from = format!("sqlite:{}", text(&stand.data()));
+    let again = Process::start(
+        &["migrate", "--from", &from, "--skip-verification"],
+        &[("HEADCOUNT_CLUSTER__DATABASE", &url)],
+    )
+    .ended();
     assert_eq!(again.code, Some(0), "without its tables it is fresh: {again:?}");
     assert!(!again.stdout.contains("verified"), "{again:?}");
 }
