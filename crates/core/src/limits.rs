@@ -267,6 +267,17 @@ pub const IMPORT_GROUPS_AT_ONCE: usize = 256;
 /// Faulty lines of a file that are shown; the others are counted.
 pub const IMPORT_FAULTS_SHOWN_MAX: usize = 20;
 
+/// Rows that a move into a shared directory writes in one transaction, and reads at once when it verifies.
+pub const MIGRATE_BATCH_ROWS: usize = 20_000;
+/// Batches of such rows that are read ahead of the one that is written.
+pub const MIGRATE_BATCHES_AHEAD: usize = 2;
+/// How long one step of such a move may take, waiting for a server that writes included.
+pub const MIGRATE_STEP_MS_MAX: u64 = 60_000;
+/// How often a long command says how far it is.
+pub const PROGRESS_TOLD_MS: u64 = 1_000;
+/// Groups with a wrong number of members that its verification names.
+pub const MIGRATE_GROUPS_NAMED_MAX: usize = 20;
+
 /// How often a recount is begun anew because another node was ahead of this one.
 pub const AUDIT_TRIES_MAX: u32 = 50;
 /// How long it waits for that.

@@ -14,6 +14,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod directory;
+pub mod migrate;
 mod model;
 pub mod postgres;
 pub mod sqlite;

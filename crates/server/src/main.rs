@@ -7,6 +7,7 @@ mod config;
 mod first_start;
 mod import;
 mod membership;
+mod migrate;
 mod offline;
 mod room;
 mod serve;
@@ -47,6 +48,8 @@ enum Command {
     /// Import accounts, groups and members from CSV files, while the server is stopped.
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Copy a data folder into the empty database of a cluster, and verify the copy.
+    Migrate(migrate::MigrateFlags),
     /// Recount everything from first principles; exits 1 and names the group on any difference.
     Audit(audit::AuditFlags),
 }
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::App(command) => app::run(command),
         Command::Usersig(flags) => usersig::run(&flags),
         Command::Import(command) => import::run(&command),
+        Command::Migrate(flags) => migrate::run(&flags),
         Command::Audit(flags) => audit::run(&flags),
     };
     match done {

@@ -36,6 +36,9 @@ parameters! {
     Vec<i16> => INT2_ARRAY,
     Vec<i64> => INT8_ARRAY,
     Vec<&str> => TEXT_ARRAY,
+    Vec<Option<i16>> => INT2_ARRAY,
+    Vec<Option<i64>> => INT8_ARRAY,
+    Vec<Option<String>> => TEXT_ARRAY,
 }
 
 /// One parameter.

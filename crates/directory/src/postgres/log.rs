@@ -6,6 +6,7 @@
 use headcount_core::limits::{STORE_LOG_KEPT_S, STORE_LOG_PRUNE_ROWS_MAX, STORE_LOG_READ_ROWS_MAX};
 use headcount_core::{AccountKey, Change, GroupId, GroupKey, SdkAppId, UserId};
 use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
 
 use super::columns::{bound, get, integer, params};
 use super::connection::{Connection, Rows};
@@ -59,15 +60,39 @@ pub(crate) struct Portion {
 /// Begins a commit: takes the next position. From here on all other commits wait for this one.
 pub(crate) async fn next_position(db: &Connection) -> Result<u64, StoreError> {
     let sql = "UPDATE log_head SET position = position + 1 WHERE id = 1 RETURNING position";
-    get(&db.one_row(sql, &[]).await?, 0)
+    present(db.row(sql, &[]).await?)
 }
 
 /// Where the log ends.
 pub(crate) async fn head(db: &dyn Rows) -> Result<u64, StoreError> {
-    let row = db
-        .one_row("SELECT position FROM log_head WHERE id = 1", &[])
-        .await?;
-    get(&row, 0)
+    let sql = "SELECT position FROM log_head WHERE id = 1";
+    present(db.row(sql, &[]).await?)
+}
+
+/// Takes the log's head away, if it is there, and returns where the log ends: until it is put back nobody
+/// can commit, or open the database. Waits for the commit that is under way.
+pub(crate) async fn set_aside(db: &Connection) -> Result<Option<u64>, StoreError> {
+    let sql = "UPDATE log_head SET id = 0 WHERE id = 1 RETURNING position";
+    db.row(sql, &[]).await?.map(|row| get(&row, 0)).transpose()
+}
+
+/// Puts the head back as a commit by itself, and returns its position.
+pub(crate) async fn put_back(db: &Connection) -> Result<u64, StoreError> {
+    let sql = "UPDATE log_head SET id = 1, position = position + 1 WHERE id = 0 RETURNING position";
+    get(&db.one_row(sql, &[]).await?, 0)
+}
+
+/// The position in the head, which is missing only while [`set_aside`].
+fn present(head: Option<Row>) -> Result<u64, StoreError> {
+    let missing = || {
+        StoreError(
+            "data is being copied into this database, or its copy was not finished: wait until `headcount \
+             migrate` has ended; if it was broken off, drop its tables and sequences or use a fresh database, \
+             and copy again"
+                .to_owned(),
+        )
+    };
+    get(&head.ok_or_else(missing)?, 0)
 }
 
 /// Writes a commit's row. One clock for all servers: the database's.

@@ -16,6 +16,7 @@ mod columns;
 mod command;
 mod connection;
 mod groups;
+pub(crate) mod import;
 mod log;
 mod members;
 mod pool;

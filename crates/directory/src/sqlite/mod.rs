@@ -10,6 +10,7 @@ mod bulk;
 mod checkpoint;
 mod columns;
 mod command;
+pub(crate) mod export;
 mod groups;
 mod members;
 mod offline;

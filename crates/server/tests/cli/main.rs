@@ -8,6 +8,7 @@ mod gateway;
 mod import;
 mod log;
 mod many;
+mod migrate;
 mod refusals;
 mod stop;
 mod tls;
