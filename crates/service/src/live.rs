@@ -99,7 +99,9 @@ impl fmt::Debug for Live {
 
 impl CommitSink for Live {
     fn committed(&self, position: u64, changes: &[Change]) {
-        changes.iter().for_each(|change| self.forget(change));
+        for change in changes {
+            self.forget(change);
+        }
         let mut presence = self.presence();
         presence.commit_began(position);
         for session in changes.iter().flat_map(|change| presence.apply(change)) {

@@ -84,6 +84,11 @@ impl Crowd {
         self.go_on.write_all(b"\n")
     }
 
+    /// Ends it at once, with all its sessions.
+    pub(super) fn stop(self) {
+        drop(self.process);
+    }
+
     /// Lets it end.
     pub(super) fn end(mut self) -> io::Result<()> {
         self.go_on()?;

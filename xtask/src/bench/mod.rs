@@ -5,6 +5,7 @@
 //! runs as README starts it, but for the threads and tables of open files that many sessions need.
 
 mod bare;
+mod cluster;
 mod compare;
 mod connection;
 mod count;
@@ -68,6 +69,8 @@ struct Plan {
     storm_sessions: usize,
     /// Accounts of a full house, each in ten communities.
     house: usize,
+    /// Sessions that the nodes of a cluster share.
+    cluster_sessions: usize,
 }
 
 const fn held(sessions: u32, heartbeat_s: u32) -> Held {
@@ -97,6 +100,7 @@ const FULL: Plan = Plan {
     hold_s: 65,
     storm_sessions: 100_000,
     house: 1_000_000,
+    cluster_sessions: 12_000,
 };
 
 const QUICK: Plan = Plan {
@@ -112,10 +116,11 @@ const QUICK: Plan = Plan {
     hold_s: 5,
     storm_sessions: 10_000,
     house: 100_000,
+    cluster_sessions: 6_000,
 };
 
 /// The parts, in the order of their rows.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "count",
     "compare",
     "latency",
@@ -127,6 +132,7 @@ const PARTS: [&str; 11] = [
     "restart",
     "watch",
     "writes",
+    "cluster",
 ];
 
 /// A part that is measured only when it is named: it needs valgrind.
@@ -231,6 +237,7 @@ async fn measure(bench: &Bench, workspace: &Workspace, part: &str, report: &mut 
         "restart" => restart::run(bench, report).await,
         "watch" => watch::run(bench, report).await,
         "writes" => writes::run(bench, report).await,
+        "cluster" => cluster::run(bench, report).await,
         _ => instructions::run(bench, report).await,
     }
 }

@@ -1,7 +1,8 @@
 //! The server under test: a data folder, and a process on it.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -27,12 +28,33 @@ pub(super) struct Folder {
 impl Folder {
     pub(super) fn create(binary: &Path) -> io::Result<Self> {
         let dir = TempDir::new()?;
+        let store = ["--data-dir".as_ref(), dir.path().as_os_str()].map(ToOwned::to_owned);
+        Self::with_app(binary, dir, &store)
+    }
+
+    /// That of a node, with an app in the database that all nodes share.
+    pub(super) fn of_cluster(binary: &Path, database: &str) -> io::Result<Self> {
+        Self::with_app(
+            binary,
+            TempDir::new()?,
+            &["--database", database].map(OsString::from),
+        )
+    }
+
+    /// That of another node.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        Ok(Self {
+            binary: self.binary.clone(),
+            dir: TempDir::new()?,
+            sdkappid: self.sdkappid,
+            secret_key: self.secret_key.clone(),
+        })
+    }
+
+    fn with_app(binary: &Path, dir: TempDir, store: &[OsString]) -> io::Result<Self> {
         let admins = (0..ADMINS).flat_map(|number| ["--admin".to_owned(), admin(number)]);
         let mut create = Command::new(binary);
-        create
-            .args(["app", "create", "--data-dir"])
-            .arg(dir.path())
-            .args(admins);
+        create.args(["app", "create"]).args(store).args(admins);
         let app: Value = serde_json::from_str(&output(&mut create)?)?;
         let text = |name: &str| app[name].as_str().unwrap_or_default().to_owned();
         Ok(Self {
@@ -111,6 +133,7 @@ pub(super) fn admin(number: usize) -> String {
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) address: SocketAddr,
+    ops: SocketAddr,
     query: String,
     // The process ends before its folder goes.
     process: Killed,
@@ -150,9 +173,13 @@ impl Server {
         wait_until_ready(BufReader::new(log))?;
         let state = std::fs::read(folder.dir.path().join("server.json"))?;
         let state: Value = serde_json::from_slice(&state)?;
-        let address = state["listen"].as_str().unwrap_or_default();
+        let address = |name: &str| {
+            let text = state[name].as_str().unwrap_or_default();
+            text.parse().map_err(io::Error::other)
+        };
         Ok(Self {
-            address: address.parse().map_err(io::Error::other)?,
+            address: address("listen")?,
+            ops: address("ops_listen")?,
             query,
             process,
             folder,
@@ -212,6 +239,28 @@ impl Server {
         } else {
             Err(io::Error::other(format!("{command}: {answer}")))
         }
+    }
+
+    /// Whether it can count.
+    pub(super) fn is_ready(&self) -> bool {
+        let asked = || -> io::Result<String> {
+            let mut stream = TcpStream::connect(self.ops)?;
+            write!(
+                stream,
+                "GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+                self.ops
+            )?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        asked().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+    }
+
+    /// Recounts on all nodes of its cluster; an error names what differs.
+    pub(super) fn audit_cluster(&self) -> io::Result<()> {
+        let url = format!("http://{}", self.ops);
+        output(Command::new(&self.folder.binary).args(["audit", "--cluster", "--url", &url])).map(drop)
     }
 
     /// The database's file.
