@@ -277,6 +277,38 @@ mod tests {
     }
 
     #[test]
+    fn deployments_set_what_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut rest = vec![root.join("deploy"), root.join("docs/deployment.md")];
+        let mut files_with_settings = 0;
+        while let Some(path) = rest.pop() {
+            if path.is_dir() {
+                rest.extend(
+                    std::fs::read_dir(path)
+                        .unwrap()
+                        .map(|entry| entry.unwrap().path()),
+                );
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let set = variables(&text);
+            files_with_settings += usize::from(!set.is_empty());
+            for name in set.into_iter().filter(|name| *name != CONFIG_FILE) {
+                let setting = name[PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
+                assert!(known(&setting).is_ok(), "{name} in {}", path.display());
+            }
+        }
+        assert!(files_with_settings >= 8, "the files were not found");
+    }
+
+    /// The variables of this server that a text names.
+    fn variables(text: &str) -> Vec<&str> {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let ours = words.filter(|word| word.strip_prefix(PREFIX).is_some_and(|rest| !rest.is_empty()));
+        ours.collect()
+    }
+
+    #[test]
     fn the_list_of_names_is_complete() {
         let mut example = Config {
             tls_cert: Some("c".into()),
