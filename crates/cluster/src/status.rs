@@ -1,8 +1,7 @@
 //! What can be told of a node's place in the cluster.
 
-use std::sync::{Mutex, PoisonError};
-
 use headcount_presence::NodeNumber;
+use tokio::sync::watch;
 
 use crate::peer::PeerState;
 use crate::relay::Incarnation;
@@ -51,11 +50,11 @@ pub struct PeerStatus {
 
 /// Where a node leaves its status for others to read.
 #[derive(Debug)]
-pub struct StatusBoard(Mutex<ClusterStatus>);
+pub struct StatusBoard(watch::Sender<ClusterStatus>);
 
 impl StatusBoard {
     pub(crate) fn new(node: Incarnation, name: String) -> Self {
-        Self(Mutex::new(ClusterStatus {
+        Self(watch::Sender::new(ClusterStatus {
             node,
             name,
             ready: false,
@@ -69,10 +68,16 @@ impl StatusBoard {
     /// The status of a moment ago.
     #[must_use]
     pub fn read(&self) -> ClusterStatus {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
+    }
+
+    /// Waits until the node can count.
+    pub async fn ready(&self) {
+        // The sender lives as long as this, so it does not fail.
+        let _ = self.0.subscribe().wait_for(|status| status.ready).await;
     }
 
     pub(crate) fn write(&self, status: ClusterStatus) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        self.0.send_replace(status);
     }
 }

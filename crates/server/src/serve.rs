@@ -104,7 +104,6 @@ async fn serve(
         ))
     })?;
 
-    let serving = workers.serve(&edge, tls.as_ref(), room.places());
     let tasks = [
         tokio::spawn(headcount_edge::serve(
             Arc::clone(&edge),
@@ -115,30 +114,31 @@ async fn serve(
         )),
         tokio::spawn(keep_apps_fresh(Arc::clone(&service), stop.clone())),
     ];
-    if let Some(app) = &first_app {
-        print!(
-            "{}",
-            first_start::welcome(app, listen, tls.is_some(), &config.data_dir, clock.wall_s())
+    // A node that does not know the others' sessions would count too few: its clients wait until it does.
+    let ended = tokio::select! {
+        () = can_count(membership.as_ref()) => None,
+        code = end(&mut signals, &config, tls.as_deref(), &stop, &store) => Some(code),
+    };
+    let mut serving = None;
+    if ended.is_none() {
+        serving = Some(workers.serve(&edge, tls.as_ref(), room.places()));
+        if let Some(app) = &first_app {
+            print!(
+                "{}",
+                first_start::welcome(app, listen, tls.is_some(), &config.data_dir, clock.wall_s())
+            );
+        }
+        for line in room.advice() {
+            tracing::info!("{line}");
+        }
+        tracing::info!(
+            %listen, %ops_listen, data_dir = %config.data_dir.display(), workers = config.workers(),
+            connections_max = room.connections_max(), "ready"
         );
     }
-    for line in room.advice() {
-        tracing::info!("{line}");
-    }
-    tracing::info!(
-        %listen, %ops_listen, data_dir = %config.data_dir.display(), workers = config.workers(),
-        connections_max = room.connections_max(), "ready"
-    );
-
-    let code = tokio::select! {
-        () = signals.wait_for_stop(config.tls_files(), tls.as_deref()) => ExitCode::SUCCESS,
-        () = stop.cancelled() => {
-            tracing::error!("a worker ended: the server cannot go on");
-            ExitCode::FAILURE
-        }
-        error = store.failed() => {
-            tracing::error!(%error, "the directory cannot be followed: the server has to start afresh");
-            ExitCode::FAILURE
-        }
+    let code = match ended {
+        Some(code) => code,
+        None => end(&mut signals, &config, tls.as_deref(), &stop, &store).await,
     };
     tracing::info!("stopping: clients are sent away, writes are finished");
     stop.cancel();
@@ -151,7 +151,9 @@ async fn serve(
         finished = grace => finished.is_ok(),
         () = signals.wait_for_second() => false,
     };
-    serving.finish();
+    if let Some(serving) = serving {
+        serving.finish();
+    }
     drop((edge, service, state_file));
     if let Some(membership) = membership {
         membership.end().await;
@@ -159,6 +161,35 @@ async fn serve(
     store.close().await;
     tracing::info!(finished, "stopped");
     Ok(code)
+}
+
+/// Waits until a node knows the others' sessions; a server that stands alone can count at once.
+async fn can_count(membership: Option<&Membership>) {
+    if let Some(membership) = membership {
+        tracing::info!("asking the other nodes: clients are let in when it is known who is online");
+        membership.board().ready().await;
+    }
+}
+
+/// Waits for whatever ends the server.
+async fn end(
+    signals: &mut Signals,
+    config: &Config,
+    tls: Option<&Tls>,
+    stop: &CancellationToken,
+    store: &Store,
+) -> ExitCode {
+    tokio::select! {
+        () = signals.wait_for_stop(config.tls_files(), tls) => ExitCode::SUCCESS,
+        () = stop.cancelled() => {
+            tracing::error!("a worker ended: the server cannot go on");
+            ExitCode::FAILURE
+        }
+        error = store.failed() => {
+            tracing::error!(%error, "the directory cannot be followed: the server has to start afresh");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What a service stands on.

@@ -112,7 +112,10 @@ fn count_on_all(bench: &Bench, fleet: &Fleet) -> io::Result<f64> {
             .iter_mut()
             .map(|target| scope.spawn(|| alternate(&mut [target], bench.plan.rounds, bench.plan.round_s)))
             .collect();
-        rounds.into_iter().map(|round| round.join()).collect::<Vec<_>>()
+        rounds
+            .into_iter()
+            .map(thread::ScopedJoinHandle::join)
+            .collect::<Vec<_>>()
     });
     for round in rounds {
         round.map_err(|_| io::Error::other("a round failed"))??;

@@ -48,6 +48,27 @@ const NAMES: &[&str] = &[
     "cluster.lease_ms",
 ];
 
+/// The settings that are texts: a variable with one may look like a number and is none.
+const TEXTS: &[&str] = &[
+    "listen",
+    "ops_listen",
+    "data_dir",
+    "tls_cert",
+    "tls_key",
+    "log_format",
+    "region",
+    "multi_login.policy",
+    "cluster.database",
+    "cluster.redis",
+    "cluster.redis_mode",
+    "cluster.redis_ca",
+    "cluster.sentinel_master",
+    "cluster.sentinel_password",
+    "cluster.redis_prefix",
+    "cluster.node",
+    "cluster.ops_address",
+];
+
 pub(super) fn load<'a>(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
@@ -71,7 +92,11 @@ pub(super) fn load<'a>(
                 nearest.map(|name| format!("{PREFIX}{name}")).as_deref(),
             )
         })?;
-        set(&mut table, &name, scalar(value));
+        let mut read = scalar(value);
+        if TEXTS.contains(&name.as_str()) && !read.is_str() {
+            read = Value::String(value.clone());
+        }
+        set(&mut table, &name, read);
     }
     for (name, value) in flags {
         set(&mut table, name, Value::String(value.to_owned()));
@@ -206,6 +231,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_may_look_like_a_number() {
+        let variables = [
+            ("HEADCOUNT_CLUSTER__NODE", "007"),
+            ("HEADCOUNT_CLUSTER__SENTINEL_PASSWORD", "12"),
+            ("HEADCOUNT_REGION", "'quoted'"),
+        ];
+        let config = loaded("", &variables, &[]).unwrap();
+        assert_eq!(config.cluster.node.as_deref(), Some("007"));
+        assert_eq!(config.cluster.sentinel_password.as_deref(), Some("12"));
+        assert_eq!(config.region.as_deref(), Some("quoted"));
+    }
+
+    #[test]
     fn unknown_names_are_refused_with_the_nearest_known_one() {
         let error = loaded("[heartbeat]\nweb_timeout = 5", &[], &[]).unwrap_err();
         assert!(
@@ -335,7 +373,17 @@ mod tests {
             },
         );
         example.rate_limits.commands.insert("*".into(), 1);
-        let mut names = leaves(&Table::try_from(&example).unwrap(), "");
+        let table = Table::try_from(&example).unwrap();
+        let is_text = |name: &&str| {
+            let mut value = Some(Value::Table(table.clone()));
+            for part in name.split('.') {
+                value = value.and_then(|value| value.get(part).cloned());
+            }
+            value.is_some_and(|value| value.is_str())
+        };
+        let texts: Vec<_> = NAMES.iter().copied().filter(is_text).collect();
+        assert_eq!(texts, TEXTS);
+        let mut names = leaves(&table, "");
         let mut listed: Vec<_> = NAMES.iter().map(ToString::to_string).collect();
         names.sort();
         listed.sort();
