@@ -46,7 +46,14 @@ struct AdminState {
     /// How often their UserSigs were revoked.
     revocations: AtomicU64,
     /// Up to which second their UserSigs are void, by the directory, and the number of revocations then.
-    void_to_s: RwLock<Option<(u64, Option<u64>)>>,
+    voided: RwLock<Option<(u64, Voided)>>,
+}
+
+/// Which of an account's UserSigs are void, as the directory says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Voided {
+    /// Those issued up to this second; `None` when none are.
+    pub(crate) to_s: Option<u64>,
 }
 
 impl AppEntry {
@@ -90,19 +97,19 @@ impl AppEntry {
         self.admins[admin.0].revocations.load(Ordering::Acquire)
     }
 
-    /// Up to which second an admin's UserSigs are void, if that is remembered and nothing was revoked since.
-    pub(crate) fn void_to_s(&self, admin: AdminNumber) -> Option<Option<u64>> {
+    /// Which of an admin's UserSigs are void, if that is remembered and nothing was revoked since.
+    pub(crate) fn voided(&self, admin: AdminNumber) -> Option<Voided> {
         let state = &self.admins[admin.0];
-        let remembered = *state.void_to_s.read().unwrap_or_else(PoisonError::into_inner);
-        let (revocations, void_to_s) = remembered?;
-        (revocations == self.revocations(admin)).then_some(void_to_s)
+        let remembered = *state.voided.read().unwrap_or_else(PoisonError::into_inner);
+        let (revocations, voided) = remembered?;
+        (revocations == self.revocations(admin)).then_some(voided)
     }
 
     /// Remembers what the directory said; `revocations` is the number before it was asked.
-    pub(crate) fn remember_void(&self, admin: AdminNumber, revocations: u64, void_to_s: Option<u64>) {
+    pub(crate) fn remember_voided(&self, admin: AdminNumber, revocations: u64, voided: Voided) {
         let state = &self.admins[admin.0];
-        let mut remembered = state.void_to_s.write().unwrap_or_else(PoisonError::into_inner);
-        *remembered = Some((revocations, void_to_s));
+        let mut remembered = state.voided.write().unwrap_or_else(PoisonError::into_inner);
+        *remembered = Some((revocations, voided));
     }
 
     /// Forgets what was verified of a user, and ends what rests on it.

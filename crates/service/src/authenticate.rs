@@ -6,7 +6,7 @@ use std::sync::Arc;
 use headcount_core::{SdkAppId, UserId};
 use headcount_directory::StoreError;
 
-use crate::apps::{AdminNumber, AppEntry};
+use crate::apps::{AdminNumber, AppEntry, Voided};
 use crate::caller::{Caller, Who};
 use crate::service::Service;
 
@@ -130,33 +130,30 @@ impl Service {
     /// Whether a UserSig is good, and was not revoked.
     async fn verify(&self, entry: &AppEntry, call: &AuthenticatedCall<'_>) -> Result<HeldUserSig, AuthError> {
         let held = self.check_usersig(entry, call)?;
-        if self.void_to_s(entry, call).await? >= Some(held.issued_at_s) {
+        if self.voided(entry, call).await?.to_s >= Some(held.issued_at_s) {
             return Err(AuthError::Revoked);
         }
         Ok(held)
     }
 
-    /// Up to which second the caller's UserSigs are void. Of admins this is remembered.
-    async fn void_to_s(
-        &self,
-        entry: &AppEntry,
-        call: &AuthenticatedCall<'_>,
-    ) -> Result<Option<u64>, StoreError> {
+    /// Which of the caller's UserSigs are void. Of admins this is remembered.
+    async fn voided(&self, entry: &AppEntry, call: &AuthenticatedCall<'_>) -> Result<Voided, StoreError> {
         let Ok(user) = UserId::parse(call.identifier) else {
-            return Ok(None);
+            return Ok(Voided { to_s: None });
         };
         let admin = entry.admin(call.identifier);
-        if let Some(remembered) = admin.and_then(|admin| entry.void_to_s(admin)) {
+        if let Some(remembered) = admin.and_then(|admin| entry.voided(admin)) {
             return Ok(remembered);
         }
         let revocations = admin.map(|admin| entry.revocations(admin));
         let accounts = self.directory.accounts(call.sdkappid, vec![user]).await?;
         let account = accounts.into_iter().next().flatten();
-        let void_to_s = account.and_then(|account| account.usersigs_void_to_s);
+        let to_s = account.and_then(|account| account.usersigs_void_to_s);
+        let voided = Voided { to_s };
         if let Some((admin, revocations)) = admin.zip(revocations) {
-            entry.remember_void(admin, revocations, void_to_s);
+            entry.remember_voided(admin, revocations, voided);
         }
-        Ok(void_to_s)
+        Ok(voided)
     }
 
     /// An app that is served here.

@@ -61,7 +61,9 @@ pub(super) async fn audit(first: SocketAddr) -> Result<bool, Failure> {
             return Ok(clean);
         }
         if Instant::now() >= deadline {
-            disagreements.iter().for_each(|line| println!("{line}"));
+            for line in disagreements {
+                println!("{line}");
+            }
             return Ok(false);
         }
         tokio::time::sleep(ASK_AGAIN).await;
