@@ -58,7 +58,7 @@ fn engine(policy: MultiLoginPolicy) -> Engine {
 fn ann_deleted() -> Change {
     Change::AccountDeleted {
         app: SdkAppId(1),
-        user: UserId::parse("ann").unwrap(),
+        user: UserId::parse("ann").expect("a UserID"),
         account: ANN,
     }
 }
@@ -66,7 +66,7 @@ fn ann_deleted() -> Change {
 fn ann_revoked(at_s: u64) -> Change {
     Change::UserSigsRevoked {
         app: SdkAppId(1),
-        user: UserId::parse("ann").unwrap(),
+        user: UserId::parse("ann").expect("a UserID"),
         account: ANN,
         at_s,
     }

@@ -178,13 +178,22 @@ impl Fleet {
 
     /// Waits until these nodes say this number, and tells how long that took.
     pub(crate) fn wait_for_count(&self, nodes: &[usize], expected: u64) -> Duration {
-        let began = Instant::now();
+        let began = now();
         for &at in nodes {
             until(&format!("node {at} counts {expected}"), || {
                 (self.count(at) == expected).then_some(())
             });
         }
         began.elapsed()
+    }
+
+    /// These nodes say this number, and go on saying it for a while.
+    pub(crate) fn keeps_counting(&self, nodes: &[usize], expected: u64, time: Duration) {
+        holds_for(time, || {
+            for &at in nodes {
+                assert_eq!(self.count(at), expected, "node {at}");
+            }
+        });
     }
 
     /// Waits until all nodes that run say this number and agree with each other and with a recount; that
@@ -267,10 +276,16 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (status.expect("a status"), body.expect("a body"))
 }
 
+/// The time of the test itself.
+#[expect(clippy::disallowed_methods, reason = "it asks how soon real nodes do what")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
 /// Looks for a while, and again and again: nothing may be seen to change.
-pub(crate) fn holds_for(time: Duration, mut look: impl FnMut()) {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
+fn holds_for(time: Duration, mut look: impl FnMut()) {
+    let end = now() + time;
+    while now() < end {
         look();
     }
 }

@@ -13,12 +13,12 @@ mod gateway;
 mod fleet;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use testbed::{Fault, until};
 
-use fleet::{Fleet, HEAL, LEASE, TOWN, hear_end, holds_for};
+use fleet::{Fleet, HEAL, LEASE, TOWN, hear_end, now};
 
 const USERS: [&str; 6] = ["ann", "ben", "cleo", "dan", "eve", "fay"];
 const ALL: [usize; 3] = [0, 1, 2];
@@ -58,20 +58,14 @@ fn nodes_that_meet_in_a_redis_cluster_count_as_one() {
             (devices == 2).then_some(())
         });
     }
-    holds_for(FRESH, || {
-        ALL.iter().for_each(|&at| assert_eq!(fleet.count(at), 6))
-    });
+    fleet.keeps_counting(&ALL, 6, FRESH);
     drop(phone);
-    holds_for(FRESH, || {
-        ALL.iter().for_each(|&at| assert_eq!(fleet.count(at), 6))
-    });
+    fleet.keeps_counting(&ALL, 6, FRESH);
 
     // The same platform again, on another node: the older login ends.
     let newer = fleet.log_in(1, USERS[3]);
     hear_end(&mut clients[3]);
-    holds_for(FRESH, || {
-        ALL.iter().for_each(|&at| assert_eq!(fleet.count(at), 6))
-    });
+    fleet.keeps_counting(&ALL, 6, FRESH);
     drop(newer);
     fleet.wait_for_count(&ALL, 5);
     clients[3] = fleet.log_in(0, USERS[3]);
@@ -121,7 +115,7 @@ fn a_killed_node_leaves_no_ghost_and_takes_nobody_else_with_it() {
     fleet.wait_for_count(&ALL, 5);
 
     fleet.kill(2);
-    let killed = Instant::now();
+    let killed = now();
     let others = [0, 1];
     // Until they go, nobody else does; and then they go together with nobody else.
     until("the ghosts go", || {
@@ -131,9 +125,7 @@ fn a_killed_node_leaves_no_ghost_and_takes_nobody_else_with_it() {
     });
     let took = killed.elapsed();
     assert!(took < LEASE + HEAL, "{took:?}");
-    holds_for(LEASE, || {
-        others.iter().for_each(|&at| assert_eq!(fleet.count(at), 3))
-    });
+    fleet.keeps_counting(&others, 3, LEASE);
     fleet.start_node(2);
     fleet.wait_until_ready(2);
     fleet.is_exact_again(3);
@@ -149,7 +141,7 @@ fn without_redis_nodes_go_on_with_the_last_they_knew() {
     fleet.wait_for_count(&ALL, 2);
 
     fleet.redis().stop();
-    let away = Instant::now();
+    let away = now();
     let third = fleet.log_in(2, USERS[2]);
     assert_eq!(fleet.count(2), 3, "a node knows its own at once");
     drop(second);
@@ -204,7 +196,7 @@ fn without_the_database_counts_go_on() {
     fleet.wait_for_count(&ALL, 2);
 
     fleet.postgres.kill();
-    let away = Instant::now();
+    let away = now();
     drop(goes);
     fleet.wait_for_count(&ALL, 1);
     let refused = fleet
@@ -224,7 +216,7 @@ fn without_the_database_counts_go_on() {
     }
 
     fleet.postgres.start_again();
-    let back = Instant::now();
+    let back = now();
     until("accounts can be made", || {
         let made = fleet
             .backend(2)
@@ -250,7 +242,7 @@ fn a_node_that_stood_still_counts_again() {
     let took = fleet.wait_for_count(&others, 2);
     assert!(took < LEASE + HEAL, "{took:?}");
     let _fourth = fleet.log_in(2, USERS[3]);
-    holds_for(LEASE, || assert_eq!(fleet.count(2), 3));
+    fleet.keeps_counting(&[2], 3, LEASE);
     fleet.signal(1, "CONT");
     fleet.is_exact_again(4);
 }
@@ -287,9 +279,7 @@ fn a_slow_redis_makes_others_late_and_nothing_wrong() {
     assert_eq!(fleet.count(2), 3, "at once where it came");
     fleet.wait_for_count(&ALL, 3);
     // Nobody is taken for dead.
-    holds_for(2 * LEASE, || {
-        ALL.iter().for_each(|&at| assert_eq!(fleet.count(at), 3))
-    });
+    fleet.keeps_counting(&ALL, 3, 2 * LEASE);
     drop(third);
     fleet.wait_for_count(&ALL, 2);
     for at in ALL {
