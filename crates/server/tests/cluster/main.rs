@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use testbed::{Fault, until};
+use testbed::{Fault, Redis, until};
 
 use fleet::{Fleet, HEAL, LEASE, TOWN, hear_end, now};
 
@@ -263,6 +263,30 @@ fn a_node_cut_off_from_redis_alone_is_missed_and_comes_back() {
         fleet.network(2).set(Fault::None);
         fleet.is_exact_again(3);
     }
+}
+
+#[test]
+fn a_redis_that_fails_over_loses_nobody() {
+    let _turn = turn();
+    let mut fleet = Fleet::start();
+    fleet.settle(0, &USERS);
+    let _clients = [0, 1, 2].map(|at| fleet.log_in(at, USERS[at]));
+    fleet.wait_for_count(&ALL, 3);
+
+    let replica = Redis::start_replica_of(fleet.redis());
+    // What is said from here on, the replica does not hear.
+    assert_eq!(replica.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
+    let _fourth = fleet.log_in(1, USERS[3]);
+    fleet.wait_for_count(&ALL, 4);
+    fleet.redis().kill();
+    until("the nodes miss it", || {
+        (fleet.silent_ms(0, "relay") > 0).then_some(())
+    });
+    let _fifth = fleet.log_in(2, USERS[4]);
+    for at in ALL {
+        fleet.network(at).lead_to(replica.port());
+    }
+    fleet.is_exact_again(5);
 }
 
 #[test]
