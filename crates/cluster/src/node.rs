@@ -88,6 +88,7 @@ impl<T: Host> Node<T> {
 
     /// One turn: tells, hears, and now and then beats. Whether there is more to do at once.
     pub async fn turn(&mut self) -> bool {
+        let began_ms = self.clock.monotonic_ms();
         let told = self.tell().await;
         let heard = self.hear().await;
         let beaten = if self.beat_is_due() {
@@ -100,7 +101,7 @@ impl<T: Host> Node<T> {
             .err()
             .or(heard.as_ref().err())
             .or(beaten.as_ref().err());
-        self.note_relay(failed);
+        self.note_relay(failed, began_ms);
         self.ready |= self.peers.are_settled();
         self.write_status();
         failed.is_none() && (told == Ok(true) || heard == Ok(true))
@@ -193,17 +194,18 @@ impl<T: Host> Node<T> {
         }
     }
 
-    fn note_relay(&mut self, failed: Option<&RelayError>) {
-        let now_ms = self.clock.monotonic_ms();
+    /// Notes how a turn that began then has ended: a relay that did not answer has been silent since.
+    fn note_relay(&mut self, failed: Option<&RelayError>, began_ms: u64) {
         match (failed, self.silent_since_ms) {
             // Once for each spell of trouble.
             (Some(error), None) => {
-                self.silent_since_ms = Some(now_ms);
+                self.silent_since_ms = Some(began_ms);
                 tracing::error!(%error, "the relay is away: other nodes are counted as they were last heard of");
             }
             (None, Some(since_ms)) => {
                 self.silent_since_ms = None;
-                tracing::info!(silent_ms = now_ms - since_ms, "the relay is back");
+                let silent_ms = self.clock.monotonic_ms() - since_ms;
+                tracing::info!(silent_ms, "the relay is back");
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
