@@ -11,9 +11,6 @@ use crate::fault::Fault;
 /// What an account that is a number is answered with (code 60015).
 pub(crate) const ACCOUNT_NOT_STRING: &str = "body account invalid";
 
-/// What a text with that character is answered with: not every store can keep it.
-const NUL_IN_TEXT: &str = "a text must not have the character U+0000";
-
 /// Characters of a parser's message that are passed on to the caller.
 const MESSAGE_CHARS_MAX: usize = 200;
 
@@ -21,9 +18,6 @@ const MESSAGE_CHARS_MAX: usize = 200;
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
     let not_json = |reason: &dyn fmt::Display| Fault::NotJson(format!("the body is not JSON: {reason}"));
     let text = std::str::from_utf8(body).map_err(|_| not_json(&"it is not UTF-8"))?;
-    if has_nul(body) {
-        return Err(Fault::Parameter(NUL_IN_TEXT.to_owned()));
-    }
     let error = match serde_json::from_str::<Object<T>>(text) {
         Ok(Object(request)) => return Ok(request),
         Err(error) => error,
@@ -37,15 +31,6 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> 
         return Err(Fault::AccountNotString);
     }
     Err(Fault::Parameter(message))
-}
-
-/// Whether a text of the body has the character U+0000, which JSON writes in one way only.
-fn has_nul(body: &[u8]) -> bool {
-    memchr::memmem::find_iter(body, br"\u0000").any(|at| {
-        // After an odd number of further backslashes this one is itself an escaped one.
-        let before = body[..at].iter().rev().take_while(|&&byte| byte == b'\\').count();
-        before % 2 == 0
-    })
 }
 
 /// A JSON object, where a derived `Deserialize` would take an array of the fields' values too.
@@ -171,10 +156,6 @@ mod tests {
         for number in [r#"{"UserID":1}"#, r#"{"UserID":-1}"#, r#"{"UserID":1.5}"#] {
             assert!(matches!(fault(number), Fault::AccountNotString), "{number}");
         }
-        for nul in [r#"{"UserID":"\u0000"}"#, r#"{"UserID":"a\\\u0000"}"#] {
-            assert!(matches!(fault(nul), Fault::Parameter(_)), "{nul}");
-        }
-        assert!(parse::<Request>(br#"{"UserID":"\\u0000"}"#).is_ok());
         let deep = format!("{{\"x\":{}", "[".repeat(100_000));
         assert!(matches!(fault(deep), Fault::NotJson(_)));
     }
