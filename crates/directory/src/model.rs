@@ -61,7 +61,7 @@ pub struct Account {
 pub struct LoginFacts {
     /// The account.
     pub account: Account,
-    /// The living groups it is a member of.
+    /// The living groups it is a member of, in the order of their keys.
     pub groups: Vec<GroupKey>,
 }
 

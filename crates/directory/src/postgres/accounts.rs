@@ -78,7 +78,7 @@ pub(crate) async fn login_facts(db: &dyn Rows, key: AccountKey) -> Result<Option
         account_columns!(),
         ", g.id FROM account a LEFT JOIN member m ON m.account = a.id LEFT JOIN LATERAL (
              SELECT id FROM groups WHERE id = m.grp AND dissolved = 0 LIMIT 1) AS g ON TRUE
-         WHERE a.id = $1"
+         WHERE a.id = $1 ORDER BY m.grp"
     );
     let rows = db.rows(sql, params![key.stored()]).await?;
     let Some(first) = rows.first() else {
