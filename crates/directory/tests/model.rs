@@ -4,7 +4,7 @@
 mod naive;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use headcount_core::{AccountKey, Change, GroupId, GroupKey, GroupType, Role, SdkAppId, UserId};
 use headcount_directory::conformance::RecordingSink;
@@ -244,6 +244,13 @@ fn in_group_order(mut changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
+/// One store at a time: a program that one test starts holds, until it is on its own, all that this process
+/// has open, and so the lock of a folder that another test gives up meanwhile.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn run(ops: Vec<Op>, store: Store) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
@@ -264,6 +271,7 @@ proptest! {
 
     #[test]
     fn the_embedded_store_does_what_the_model_says(ops in prop::collection::vec(op(), 1..60)) {
+        let _turn = turn();
         run(ops, Store::Embedded(TempDir::new().expect("a folder")));
     }
 }
@@ -275,6 +283,7 @@ proptest! {
     #[test]
     fn the_shared_store_does_what_the_model_says(ops in prop::collection::vec(op(), 1..60)) {
         static POSTGRES: OnceLock<Postgres> = OnceLock::new();
+        let _turn = turn();
         let postgres = POSTGRES.get_or_init(Postgres::start);
         run(ops, Store::Shared(postgres.create_database()));
     }
