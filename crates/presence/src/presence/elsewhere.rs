@@ -278,9 +278,6 @@ impl<H> Presence<H> {
         if self.among.is_none() {
             return;
         }
-        for displaced in ended {
-            self.after_end(account, displaced.session.key);
-        }
         // Whoever comes is where the account already is.
         let rooms: Vec<GroupKey> = self.online.get(&account).map_or_else(Vec::new, |online| {
             let rooms = online
@@ -298,6 +295,10 @@ impl<H> Presence<H> {
         });
         if let Some(facts) = facts {
             self.note(|| Event::Opened(facts));
+        }
+        // After it: an account whose session gives way to a new one has not been offline in between.
+        for displaced in ended {
+            self.after_end(account, displaced.session.key);
         }
     }
 
