@@ -99,6 +99,29 @@ pub struct NewGroup {
     pub created_at_s: u64,
 }
 
+impl NewGroup {
+    /// The group as it is once it was created.
+    pub(crate) fn created(self, key: GroupKey, members: u32) -> Group {
+        Group {
+            key,
+            app: self.app,
+            id: self.id,
+            group_type: self.group_type,
+            name: self.name,
+            introduction: self.introduction,
+            notification: self.notification,
+            face_url: self.face_url,
+            owner: self.owner,
+            join_option: self.join_option,
+            invite_option: self.invite_option,
+            members,
+            members_max: self.members_max,
+            support_topic: self.support_topic,
+            created_at_s: self.created_at_s,
+        }
+    }
+}
+
 /// A group could not be created; nothing was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateGroupError {

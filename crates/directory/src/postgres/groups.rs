@@ -104,7 +104,7 @@ pub(crate) async fn create(
         account: seat.account,
         group: key,
     }));
-    Ok(created(new, key, members))
+    Ok(new.clone().created(key, members))
 }
 
 /// Who is a member from the beginning, each once. Also where none is stored, all have to be known.
@@ -167,27 +167,6 @@ async fn insert(
         || Err(StoreError("a new group has no key".to_owned())),
         |row| get(row, 0),
     )
-}
-
-fn created(new: &NewGroup, key: GroupKey, members: u32) -> Group {
-    let new = new.clone();
-    Group {
-        key,
-        app: new.app,
-        id: new.id,
-        group_type: new.group_type,
-        name: new.name,
-        introduction: new.introduction,
-        notification: new.notification,
-        face_url: new.face_url,
-        owner: new.owner,
-        join_option: new.join_option,
-        invite_option: new.invite_option,
-        members,
-        members_max: new.members_max,
-        support_topic: new.support_topic,
-        created_at_s: new.created_at_s,
-    }
 }
 
 /// Makes a group unseen; its rows are left to the sweep.

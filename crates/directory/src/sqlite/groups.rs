@@ -85,7 +85,7 @@ pub(crate) fn create(
         return Err(CreateGroupError::Full);
     }
     members::add_to_number(connection, key, i64::from(members))?;
-    Ok(created(new, key, members))
+    Ok(new.created(key, members))
 }
 
 fn insert(connection: &Connection, new: &NewGroup, owner: Option<AccountKey>) -> rusqlite::Result<GroupKey> {
@@ -113,26 +113,6 @@ fn insert(connection: &Connection, new: &NewGroup, owner: Option<AccountKey>) ->
             ],
             |row| get(row, 0),
         )
-}
-
-fn created(new: NewGroup, key: GroupKey, members: u32) -> Group {
-    Group {
-        key,
-        app: new.app,
-        id: new.id,
-        group_type: new.group_type,
-        name: new.name,
-        introduction: new.introduction,
-        notification: new.notification,
-        face_url: new.face_url,
-        owner: new.owner,
-        join_option: new.join_option,
-        invite_option: new.invite_option,
-        members,
-        members_max: new.members_max,
-        support_topic: new.support_topic,
-        created_at_s: new.created_at_s,
-    }
 }
 
 /// Makes a group unseen; its rows are left to the sweep.
